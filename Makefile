@@ -1,0 +1,46 @@
+# Every target sets up what it needs: an environment of its own in .venv with the versions of
+# requirements.lock. Only Python 3.11+ and PyPI are asked of the machine. Paths stay relative, so
+# that a folder of any name does.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+.DEFAULT_GOAL := help
+.PHONY: help check test lint types laws format bench lock clean
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*##/\1\t/' | expand -t 10
+
+check: $(READY)  ## the main job: the reference proxy through every error path
+	@$(BIN)/errorpath check $(ARGS)
+
+test: lint types $(READY)  ## lint, format, strict types, laws and every test
+	@$(BIN)/python -m pytest tests -n $${WORKERS:-4} $(ARGS)
+
+lint: $(READY)  ## ruff: lint and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY)  ## mypy, strict
+	@$(BIN)/mypy
+
+format: $(READY)  ## put the sources into the house format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(READY)  ## the README's figures; needs nginx and wrk
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(READY)  ## resolve the versions anew
+	@$(BIN)/python -m tests.lock
+
+clean:  ## remove the environment and what runs wrote
+	rm -rf .venv reports .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "errorpath needs Python 3.11 or newer; $(PYTHON) is older. Name another: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "setting up .venv (once) …"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)

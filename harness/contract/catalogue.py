@@ -1,0 +1,203 @@
+"""The catalogue: every error path, by id.
+
+Law: a row is data. Its id never changes its meaning, the scenario that checks it carries the id, and a test holds
+the two lists against each other.  Kinds: **G** documented in the guide (``source`` names its section), **S** a
+standard's rule that any proxy owes its users, **W** write safety.  ``needs`` names the parts of a contract without
+which the row is not promised (``n/a``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["G", "S", "W"]
+
+
+@dataclass(frozen=True)
+class ErrorPath:
+    """One promise: a stable id, where it is documented, what triggers it, and what is promised."""
+
+    id: str
+    kind: Kind
+    family: str
+    source: str
+    trigger: str
+    promise: str
+    needs: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Trigger and promise as one line."""
+        return f"{self.trigger} → {self.promise}"
+
+
+def _family(family: str, source: str, needs: str, rows: str) -> tuple[ErrorPath, ...]:
+    """Read ``rows``: one row a line, ``id | kind | trigger | promise [| more needs] [| source]``."""
+    return tuple(_row(family, source, needs, line) for line in rows.strip().splitlines())
+
+
+def _row(family: str, source: str, needs: str, line: str) -> ErrorPath:
+    cells = [cell.strip() for cell in line.split("|")]
+    identity, kind, trigger, promise = cells[:4]
+    more = cells[4] if len(cells) > 4 else ""
+    if kind not in ("G", "S", "W"):
+        raise ValueError(f"catalogue row {identity}: kind {kind!r}")
+    return ErrorPath(
+        id=identity,
+        kind=kind,  # type: ignore[arg-type]  # narrowed by the line above
+        family=family,
+        source=cells[5] if len(cells) > 5 else source,
+        trigger=trigger,
+        promise=promise,
+        needs=(*needs.split(), *more.split()),
+    )
+
+
+RETRY = _family(
+    "retry",
+    "Automatic Retry Mechanism",
+    "retries",
+    """
+retry-recovers | G | refused while health is cached good, back before the 3rd retry | 200; tries spaced 1, 2, 3 s
+retry-exhausted | G | refused for good while health is cached good | 4 tries, waits 1, 2, 3 s, then the refused error, retries: 3, duration ≥ 6 s | errors.refused
+retry-reset | G | RST before a response byte, GET | retried, then 200
+retry-empty-reply | G | closed without a byte; a kept-alive connection gone stale | retried, the client sees no error
+retry-not-for-status | G | the backend answers 500, 502, 503, 429 | passed on as it is, 1 attempt
+retry-count-setting | G | MAX_RETRIES 2 (the guide's production value) and 0 | 3 tries; 1 try
+retry-within-deadline | G | refused, REQUEST_TIMEOUT shorter than the waits | 504 or the refused error by the deadline, never later | timeout
+retry-write-refused | W | POST, refused twice, then served | executed exactly once | retries.unsent_writes
+retry-write-after-commit | W | POST or PATCH, answer lost after commit (reset, cut, silence) | 1 attempt, 502 or 504, executed exactly once
+retry-write-with-key | W | POST with Idempotency-Key, answer lost | retried; executed once by the backend's key | retries.key_header
+retry-body-intact | W | PUT with a binary body, reset twice | every attempt carries the same bytes
+retry-stops-with-client | S | the client leaves during a wait | no further attempt |  | RFC 9110 section 9.2.2
+retry-amplification | S | refused for good, 50 clients | at most 4 attempts per request, measured |  | Google SRE, Handling Overload
+""",
+)
+
+HEALTH = _family(
+    "health",
+    "Health Check Before Requests",
+    "health",
+    """
+health-down | G | backend down, nothing cached | 503 unavailable within the probe's time, no attempt on the route | errors.unavailable
+health-cached | G | 20 requests within 5 s | 1 probe
+health-expires | G | a request after 5 s | a new probe
+health-recovers | G | the backend comes back | served again at most 5 s later
+health-goes-down | G | the backend dies | the lag until "unavailable" measured, no request hangs
+health-slow | G | the probe answers after 3 s | 503 unavailable | errors.unavailable
+health-error-status | G | the probe answers 500, 503 or garbage | 503 unavailable | errors.unavailable
+health-one-probe | S | 50 cold requests at once | 1 probe |  | Google SRE, Cascading Failures
+health-bypass | G | the health route while cached bad | reaches the backend | health.bypass
+health-lookalike | S | /healthy and /x/health while cached bad | gated |  | RFC 3986 section 6.2
+backend-starting | G | refused at first, healthy after 4 s | 503 with Retry-After, then 200 without a restart | health.backoff
+""",
+)
+
+TIMEOUT = _family(
+    "timeout",
+    "Request Timeout",
+    "timeout",
+    """
+timeout-silent | G | accepted, request read, no answer | 504, not before 30 s, not after 31 s | errors.timeout
+timeout-trickle | G | one header byte each second | 504 at 30 s | errors.timeout
+timeout-body-stall | S | headers and half a body, then silence | a visibly broken body by the deadline |  | RFC 9112 section 8
+timeout-connect | G | SYN never answered (full backlog) | an error by the deadline, not a hang
+timeout-setting | G | REQUEST_TIMEOUT=10000 | 504 at 10 s | errors.timeout
+timeout-write | W | POST, silence after commit | 504, 1 attempt, executed once | errors.timeout
+timeout-cancels-upstream | S | accepted, request read, no answer | the upstream connection is closed at the deadline |  | RFC 9110 section 15.6.5
+timeout-slow-but-fine | G | the answer comes after 29 s | 200
+""",
+)
+
+ERRORS = _family(
+    "errors",
+    "Detailed Error Messages",
+    "",
+    """
+error-refused | G | refused after retries | 503, its title, ECONNREFUSED, address, how to start it, retries, duration | errors.refused retries
+error-timeout | G | the deadline | 504, its title, timeout and duration | errors.timeout timeout
+error-unavailable | G | the health gate | 503, its title, healthCheckFailed, suggestion, Retry-After | errors.unavailable health
+error-other | S | reset, cut off, malformed, DNS name unknown, TLS refused | 502, its title, errorCode names the cause | errors.failed | RFC 9110 section 15.6.3
+error-development | G | any, in development | a stack or cause is shown | production
+error-production | G | any, in production | no stack, path, address or secret in body or headers | production | Production Considerations
+error-shape | S | every error above | JSON of one schema, with CORS and X-Request-ID | errors.refused cors identity.request_id | Detailed Error Messages
+error-proxy-status | S | every error above | Proxy-Status with RFC 9209's type | identity.proxy_status | RFC 9209 section 2.3
+""",
+)
+
+FORWARDING = _family(
+    "forwarding",
+    "RFC 9110 section 7.6",
+    "",
+    """
+forward-query | S | a query string with repeats, escapes and order | the same bytes upstream
+forward-path | S | encoded slash, space, UTF-8 in the path | the same bytes upstream
+forward-methods | S | every method | the same method upstream, its answer back
+forward-binary-body | S | every byte value, both ways | byte for byte
+forward-large-body | S | 100 MiB up and down | streamed; resident growth < 32 MiB | streaming.growth_limit_mib
+forward-events | S | server-sent events | each event passes before the next is sent
+forward-set-cookie | S | several Set-Cookie | each passes, in order
+forward-headers | S | repeated, empty and 8-bit header values, both ways | kept, in order
+forward-statuses | S | 201, 204, 301, 304, 404, 418, 429, 500 | passed on as they are, redirects not followed
+forward-gzip | S | a gzip body | its bytes and its Content-Encoding untouched
+forward-head | S | HEAD | no body, the Content-Length of the GET
+forward-hop-by-hop | S | hop-by-hop headers, both ways | removed |  | RFC 9110 section 7.6.1
+forward-connection-named | S | headers named by Connection, both ways | removed |  | RFC 9110 section 7.6.1
+forward-forwarded-for | S | X-Forwarded-For and Forwarded | appended to | identity.forwarded_for | RFC 7239 section 4
+forward-via | S | any request | Via appended, both ways | identity.via | RFC 9110 section 7.6.3
+""",
+)
+
+TROUBLESHOOTING = _family(
+    "troubleshooting",
+    "Troubleshooting",
+    "",
+    """
+port-in-use | G | the port is taken, for proxy and backend | exit ≠ 0 within 2 s, one message: port, its holder, another | process.port_in_use_within_s | Port Already in Use
+database-down | G | Postgres refuses | backend health 503 naming it, proxy 503 unavailable; recovers without restart | health errors.unavailable | Database Connection Issues
+database-slow | G | Postgres +2 s, +60 s, black hole | bounded by the deadline, the pool not exhausted afterwards | timeout | Database Connection Issues
+database-reset | G | connection reset mid-transaction | an error, no half-written row, the pool heals |  | Database Connection Issues
+redis-down | G | Redis refuses | the API answers without its cache, health says degraded |  | Verify all backend dependencies
+redis-slow | G | Redis stalls | the API answers without its cache, health says degraded |  | Verify all backend dependencies
+migrations-missing | G | a fresh database | health says so with the command; the command mends it |  | Database Connection Issues
+bad-setting | G | PORT=abc, a bad URL, an unknown NODE_ENV | exit code 2, the setting named, nothing started | process.bad_setting_exit | Environment Variables
+""",
+)
+
+CORS = _family(
+    "cors",
+    "CORS support for credentials",
+    "cors",
+    """
+cors-allowed | G | a request from a configured origin | that origin, with credentials
+cors-preflight | G | a preflight while the backend is down | answered by the proxy, nothing upstream
+cors-other-origin | G | any other origin, null, a lookalike | no CORS headers, never reflected
+cors-on-error | G | an error, from a configured origin | CORS headers on the error too
+cors-vary | S | any request | Vary: Origin; the backend's own CORS headers do not add a second |  | Fetch standard, CORS protocol
+""",
+)
+
+CONNECTION = _family(
+    "connection",
+    "Testing the Connection",
+    "",
+    """
+health-same-body | G | health direct and through the proxy | the same body {"status":"ok","timestamp":…} | health
+api-docs | G | /api-docs of the backend | an API documentation page |  | Verify Both Servers Are Running
+startup-banner | G | proxy and backend start | a banner with both addresses |  | Start the Backend API Server
+""",
+)
+
+CATALOGUE: tuple[ErrorPath, ...] = (
+    *RETRY,
+    *HEALTH,
+    *TIMEOUT,
+    *ERRORS,
+    *FORWARDING,
+    *TROUBLESHOOTING,
+    *CORS,
+    *CONNECTION,
+)
+
+BY_ID: dict[str, ErrorPath] = {path.id: path for path in CATALOGUE}

@@ -1,0 +1,1 @@
+"""What is expected of a trace, what it was, and whose fault the difference is."""

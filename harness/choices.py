@@ -1,0 +1,111 @@
+"""What a user may choose of a run; the command line and pytest offer the same.
+
+Nothing is started here: a bad choice raises UsageError that names it and says what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.contract.catalogue import BY_ID, CATALOGUE
+from harness.errors import UsageError
+
+ENVIRONMENTS = ("embedded",)
+TOXIPROXIES = ("embedded",)
+AUTO_SPEED = 20.0  # a 30 s promise in 1.5 s: the retry waits are still 50 ms, well above a machine's jitter
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The choices of a run, as given; ``out`` is None for the default folder."""
+
+    target: str = "reference"
+    url: str | None = None
+    origin_port: int | None = None
+    env: str = "embedded"
+    toxiproxy: str = "embedded"
+    only: tuple[str, ...] = ()
+    speed: str = "auto"
+    seed: int = 1
+    out: str | None = None
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Choices:
+        """The inverse of `to_json`; for handing a run's choices to its workers."""
+        return cls(**{**raw, "only": tuple(raw["only"])})
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+    def check(self) -> None:
+        """Raise UsageError for a choice that does not exist."""
+        if self.env not in ENVIRONMENTS:
+            raise UsageError(
+                f"--env {self.env}: there is no such environment; choose one of {', '.join(ENVIRONMENTS)}"
+            )
+        if self.toxiproxy not in TOXIPROXIES:
+            raise UsageError(f"--toxiproxy {self.toxiproxy}: choose one of {', '.join(TOXIPROXIES)}")
+        if (self.url is None) != (self.origin_port is None):
+            raise UsageError("--url and --origin-port belong together: the proxy at --url forwards to 127.0.0.1:PORT")
+        for path in self.only:
+            if path not in BY_ID:
+                raise UsageError(
+                    f"--only {path}: there is no such error path{_similar(path)}; `errorpath paths` lists them"
+                )
+        self.speed_given()
+
+    def speed_given(self) -> float | None:
+        """The speed asked for; None for ``auto``."""
+        if self.speed == "auto":
+            return None
+        if self.speed == "real":
+            return 1.0
+        try:
+            speed = float(self.speed)
+        except ValueError:
+            speed = 0.0
+        if not 1 <= speed <= 100:
+            raise UsageError(f"--speed {self.speed}: write a number from 1 to 100, auto or real")
+        return speed
+
+
+def _similar(path: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(path, [row.id for row in CATALOGUE], n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def output_folder(choices: Choices, target_name: str, *, started: float | None = None) -> Path:
+    """The folder of a run's results, made and writable.
+
+    Default ``reports/<time>-<target>/`` below the current folder, with a ``reports/latest`` link to it.
+    Raises UsageError when it cannot be written to.
+    """
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(started))
+    folder = Path(choices.out) if choices.out else Path("reports") / f"{stamp}-{target_name}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+        if not choices.out:
+            _link_latest(folder)
+    except OSError as exc:
+        raise UsageError(
+            f"--out {folder}: cannot write there ({exc.strerror}); name a folder that can be written"
+        ) from exc
+    return folder
+
+
+def _link_latest(folder: Path) -> None:
+    fresh = folder.parent / f".latest-{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(folder.name, target_is_directory=True)
+    fresh.replace(folder.parent / "latest")

@@ -1,0 +1,1 @@
+"""What a run says: results.json, JUnit XML, the terminal."""

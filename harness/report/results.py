@@ -1,0 +1,90 @@
+"""``results.json``: one row per error path, from the records of its scenarios.
+
+A record is what one scenario left behind (plain data, so that it travels between processes).  Several records of
+one path make one row; the worst verdict speaks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.contract.catalogue import BY_ID, CATALOGUE
+from harness.verdicts.verdict import Verdict, exit_code, worst
+
+SCHEMA = 1
+Record = dict[str, Any]
+
+
+@dataclass
+class Results:
+    """The results of a run while they come in."""
+
+    target: str
+    environment: str
+    toxiproxy: str
+    speed: float
+    seed: int
+    versions: Mapping[str, str] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+    wall_s: float = 0.0
+
+    def paths(self) -> list[dict[str, Any]]:
+        """One row per error path that has a record, in the catalogue's order."""
+        by_path: dict[str, list[Record]] = {}
+        for record in self.records:
+            by_path.setdefault(record["id"], []).append(record)
+        return [self._row(row.id, by_path[row.id]) for row in CATALOGUE if row.id in by_path]
+
+    def _row(self, identity: str, records: list[Record]) -> dict[str, Any]:
+        verdict = worst(Verdict(record["verdict"]) for record in records)
+        speaking = [record for record in records if record["verdict"] == verdict]
+        path = BY_ID[identity]
+        return {
+            "id": identity,
+            "kind": path.kind,
+            "family": path.family,
+            "source": path.source,
+            "verdict": str(verdict),
+            "expected": _joined(speaking, "expected") or path.promise,
+            "actual": _joined(speaking, "actual"),
+            "standard": next((record["standard"] for record in records if record.get("standard")), None),
+            "witness": _joined(records, "witness"),
+            "attempts": next((record["attempts"] for record in records if record["attempts"]), []),
+            "wall_s": round(sum(record["wall_s"] for record in records), 3),
+            "reproduce": f"errorpath check --target {self.target} --only {identity} --seed {self.seed}",
+            "cases": records,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole file, as plain data."""
+        paths = self.paths()
+        verdicts = [Verdict(path["verdict"]) for path in paths]
+        return {
+            "schema": SCHEMA,
+            "target": self.target,
+            "environment": self.environment,
+            "toxiproxy": self.toxiproxy,
+            "speed": self.speed,
+            "seed": self.seed,
+            "versions": dict(self.versions),
+            "wall_s": round(self.wall_s, 2),
+            "exit": exit_code(verdicts),
+            "summary": {str(verdict): verdicts.count(verdict) for verdict in Verdict},
+            "paths": paths,
+        }
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Write ``results.json`` below ``folder`` whole or not at all; returns what was written."""
+        data = self.to_json()
+        unfinished = folder / ".results.json"
+        unfinished.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        unfinished.replace(folder / "results.json")
+        return data
+
+
+def _joined(records: Iterable[Record], key: str) -> str:
+    return "; ".join(dict.fromkeys(record[key] for record in records if record[key]))

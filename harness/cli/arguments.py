@@ -1,0 +1,75 @@
+"""The commands and their flags; nothing here imports what a command does until it is run."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from harness import __version__
+
+if TYPE_CHECKING:
+    _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The chosen command in ``run`` and its flags beside it; exits with 2 and a message on bad usage."""
+    parser = argparse.ArgumentParser(
+        prog="errorpath",
+        description="Checks every documented error path of an HTTP proxy, under real faults and real load.",
+        epilog="exit codes: 0 every promise kept, 1 a promise broken, 2 bad usage, 3 the harness could not tell",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"errorpath {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _check(commands)
+    _paths(commands)
+    _command(commands, "doctor", "what this machine offers, and what is missing for what")
+    _up(commands)
+    return parser.parse_args(argv)
+
+
+def _command(commands: _Commands, name: str, summary: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+    parser.set_defaults(run=_late(f"harness.cli.{name}"))
+    return parser
+
+
+def _late(module: str) -> Callable[[argparse.Namespace], int]:
+    """Import a command's module when it is run: ``errorpath paths`` must not pay for what ``check`` needs."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        return int(importlib.import_module(module).run(arguments))
+
+    return run
+
+
+def _check(commands: _Commands) -> None:
+    parser = _command(commands, "check", "check every documented error path of a target")
+    add_choices(parser.add_argument)
+    parser.add_argument("-n", dest="workers", metavar="WORKERS", default="auto", help="xdist workers (default: auto)")
+
+
+def _paths(commands: _Commands) -> None:
+    parser = _command(commands, "paths", "list the catalogue of error paths")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _up(commands: _Commands) -> None:
+    parser = _command(commands, "up", "the whole stack on the documented ports, until Ctrl-C")
+    parser.add_argument("--env", default="embedded", help="embedded")
+    parser.add_argument("--target", default="reference", help="the proxy: a name in targets/ or a file")
+
+
+def add_choices(add: Callable[..., object]) -> None:
+    """The choices of a run, by ``add`` (argparse's or pytest's: both take the same words)."""
+    add("--target", default="reference", help="the proxy to check: a name in targets/ or a TOML file")
+    add("--url", default=None, help="check a proxy that is already running there (with --origin-port)")
+    add("--origin-port", default=None, type=int, help="the port on 127.0.0.1 that the proxy at --url forwards to")
+    add("--env", default="embedded", help="where PostgreSQL and Redis come from: embedded")
+    add("--toxiproxy", default="embedded", help="the Toxiproxy server of the links: embedded")
+    add("--only", default="", help="check only these error paths: ID[,ID…]")
+    add("--speed", default="auto", help="target seconds per second: a number, auto (20 where possible) or real")
+    add("--seed", default=1, type=int, help="the seed of everything random")
+    add("--out", default=None, help="folder of the results (default: reports/<time>-<target>)")

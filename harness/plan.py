@@ -1,0 +1,42 @@
+"""What a run will do, read and checked before anything is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.choices import AUTO_SPEED, Choices
+from harness.clock import Clock
+from harness.contract.model import Contract, load_contract
+from harness.errors import UsageError
+from harness.target.files import TargetFile, load_target
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The choices of a run with everything they name loaded."""
+
+    choices: Choices
+    target: TargetFile
+    contract: Contract
+    clock: Clock
+
+
+def plan(choices: Choices) -> Plan:
+    """Load what ``choices`` name; raises UsageError for the first thing that is wrong."""
+    choices.check()
+    target = load_target(choices.target)
+    contract = load_contract(target.contract, origin=str(target.path))
+    return Plan(choices, target, contract, Clock(_speed(choices, target)))
+
+
+def _speed(choices: Choices, target: TargetFile) -> float:
+    asked = choices.speed_given()
+    mode = "real" if choices.url else target.launch.speed
+    if asked is None:
+        return 1.0 if mode == "real" else AUTO_SPEED
+    if mode == "real" and asked != 1.0:
+        raise UsageError(
+            f"--speed {choices.speed}: {target.name} runs in real time (launch.speed in {target.path}); "
+            "use --speed real or auto"
+        )
+    return asked

@@ -1,0 +1,91 @@
+"""From a pytest report to a record: each scenario leaves exactly one, whatever happened to it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from harness.contract.catalogue import BY_ID
+from harness.errors import ContractViolation
+from harness.report.results import Record
+from harness.verdicts.case import Case
+from harness.verdicts.verdict import Verdict, verdict_of
+
+CASE = pytest.StashKey[Case]()
+STARTED = pytest.StashKey[float]()
+PROPERTY = "errorpath"
+
+
+def path_of(item: pytest.Item) -> str | None:
+    """The id of the error path a test checks; None when it is no scenario."""
+    mark = item.get_closest_marker("error_path")
+    return mark.args[0] if mark else None
+
+
+def begin(item: pytest.Item) -> None:
+    """Open the record of a scenario."""
+    path = path_of(item)
+    if path is not None:
+        item.stash[CASE] = Case(BY_ID[path], item.name)
+        item.stash[STARTED] = time.monotonic()
+
+
+def attach(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
+    """Attach the record to the report that decides it: a failed set-up or tear-down, or the call itself."""
+    case = item.stash.get(CASE, None)
+    if case is None or (call.when != "call" and call.excinfo is None):
+        return
+    raised = call.excinfo.value if call.excinfo else None
+    verdict = verdict_of(raised)
+    if call.when != "call" and verdict is Verdict.FAIL:
+        verdict = Verdict.INVALID  # outside the scenario itself nothing is claimed of the proxy
+    if verdict is Verdict.NOT_PROMISED:
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), item.location[1] or 0, f"not promised: {raised}")
+    elif raised is not None:
+        report.longrepr = f"{verdict}: {_reason(raised)}\n\n{report.longreprtext}"
+    record = _record(case, verdict, raised, time.monotonic() - item.stash[STARTED])
+    report.user_properties.append((PROPERTY, json.dumps(record)))
+
+
+def _record(case: Case, verdict: Verdict, raised: BaseException | None, wall_s: float) -> Record:
+    expected, actual = case.expected, case.actual
+    if isinstance(raised, ContractViolation):
+        expected, actual = raised.expected, raised.actual
+    elif raised is not None:
+        expected, actual = case.path.promise, _reason(raised)
+    return {
+        "id": case.path.id,
+        "case": case.name,
+        "verdict": str(verdict),
+        "expected": expected,
+        "actual": actual,
+        "standard": case.standards[-1] if case.standards else None,
+        "standards": case.standards,
+        "witness": "; ".join(dict.fromkeys(case.witnesses)),
+        "attempts": case.attempts,
+        "notes": case.notes,
+        "wall_s": round(wall_s, 3),
+    }
+
+
+def _reason(raised: BaseException) -> str:
+    return f"{type(raised).__name__}: {raised}"
+
+
+def record_in(report: pytest.TestReport) -> Record | None:
+    """The record a worker attached to its report."""
+    for name, value in report.user_properties:
+        if name == PROPERTY:
+            record: Record = json.loads(str(value))
+            return record
+    return None
+
+
+def lost(path: str, name: str, why: str) -> Record:
+    """The record of a scenario that could leave none itself: its worker died, or it was never run."""
+    case = Case(BY_ID[path], name)
+    return _record(case, Verdict.INVALID, RuntimeError(why), 0.0)

@@ -1,0 +1,85 @@
+"""The run as a whole: its environment, its workers, its results.
+
+Law: only the controller starts the environment; workers are told where it is.  A process that was told nothing and
+needs one (a test of the harness) starts its own.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.choices import Choices, output_folder
+from harness.environment.embedded import EmbeddedEnvironment, Endpoints
+from harness.environment.rundir import RunDirectory
+from harness.plan import Plan, plan
+from harness.report.junit import write_junit
+from harness.report.results import Results
+
+RUN = pytest.StashKey["Run"]()
+
+
+@dataclass
+class Run:
+    """A run as the controller sees it."""
+
+    plan: Plan
+    directory: RunDirectory
+    environment: EmbeddedEnvironment
+    endpoints: Endpoints
+    folder: Path
+    results: Results
+    started: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def start(cls, choices: Choices) -> Run:
+        """Check the choices, then start the environment.
+
+        Raises UsageError before anything is started, EnvironmentUnavailable when a server does not start.
+        """
+        started = time.monotonic()
+        chosen = plan(choices)
+        folder = output_folder(choices, chosen.target.name)
+        directory = RunDirectory.create()
+        environment = EmbeddedEnvironment()
+        try:
+            endpoints = environment.start(directory)
+        except BaseException:
+            environment.stop()
+            directory.remove()
+            raise
+        results = Results(
+            target=chosen.target.name,
+            environment=endpoints.kind,
+            toxiproxy=endpoints.toxiproxy_kind,
+            speed=chosen.clock.speed,
+            seed=choices.seed,
+            versions=endpoints.versions,
+        )
+        return cls(chosen, directory, environment, endpoints, folder, results, started)
+
+    def for_worker(self) -> str:
+        """What a worker is told, as JSON."""
+        return json.dumps(
+            {
+                "choices": self.plan.choices.to_json(),
+                "endpoints": self.endpoints.to_json(),
+                "directory": str(self.directory.path),
+            }
+        )
+
+    def finish(self) -> dict[str, Any]:
+        """Stop everything, write the results; returns the data of ``results.json``."""
+        try:
+            self.environment.stop()
+        finally:
+            self.directory.remove()
+        self.results.wall_s = time.monotonic() - self.started
+        data = self.results.write(self.folder)
+        write_junit(data, self.folder)
+        return data

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -109,3 +109,16 @@ def _link_latest(folder: Path) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(folder.name, target_is_directory=True)
     fresh.replace(folder.parent / "latest")
+
+
+def add_choices(add: Callable[..., object]) -> None:
+    """The choices of a run, by ``add`` (argparse's or pytest's: both take the same words)."""
+    add("--target", default="reference", help="the proxy to check: a name in targets/ or a TOML file")
+    add("--url", default=None, help="check a proxy that is already running there (with --origin-port)")
+    add("--origin-port", default=None, type=int, help="the port on 127.0.0.1 that the proxy at --url forwards to")
+    add("--env", default="embedded", help="where PostgreSQL and Redis come from: embedded")
+    add("--toxiproxy", default="embedded", help="the Toxiproxy server of the links: embedded")
+    add("--only", default="", help="check only these error paths: ID[,ID…]")
+    add("--speed", default="auto", help="target seconds per second: a number, auto (20 where possible) or real")
+    add("--seed", default=1, type=int, help="the seed of everything random")
+    add("--out", default=None, help="folder of the results (default: reports/<time>-<target>)")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness import __version__
+from harness.choices import add_choices
 
 if TYPE_CHECKING:
     _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -60,16 +61,3 @@ def _up(commands: _Commands) -> None:
     parser = _command(commands, "up", "the whole stack on the documented ports, until Ctrl-C")
     parser.add_argument("--env", default="embedded", help="embedded")
     parser.add_argument("--target", default="reference", help="the proxy: a name in targets/ or a file")
-
-
-def add_choices(add: Callable[..., object]) -> None:
-    """The choices of a run, by ``add`` (argparse's or pytest's: both take the same words)."""
-    add("--target", default="reference", help="the proxy to check: a name in targets/ or a TOML file")
-    add("--url", default=None, help="check a proxy that is already running there (with --origin-port)")
-    add("--origin-port", default=None, type=int, help="the port on 127.0.0.1 that the proxy at --url forwards to")
-    add("--env", default="embedded", help="where PostgreSQL and Redis come from: embedded")
-    add("--toxiproxy", default="embedded", help="the Toxiproxy server of the links: embedded")
-    add("--only", default="", help="check only these error paths: ID[,ID…]")
-    add("--speed", default="auto", help="target seconds per second: a number, auto (20 where possible) or real")
-    add("--seed", default=1, type=int, help="the seed of everything random")
-    add("--out", default=None, help="folder of the results (default: reports/<time>-<target>)")

@@ -38,11 +38,13 @@ class Stage(Protocol):
 class Witness:
     """Whether a fault hit, told by the wire.
 
-    ``hits`` counts what the fault did so far; ``detail`` says it in words.  A fault with no hits was not witnessed.
+    ``hits`` counts what the fault did so far, ``times`` says when (`harness.clock.now`), ``detail`` says it in words.
+    A fault with no hits was not witnessed.
     """
 
     detail: Callable[[], str]
     hits: Callable[[], int]
+    times: Callable[[], list[float]] = list
     began: float = field(default_factory=now)
     ended: float | None = None
 

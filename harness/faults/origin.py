@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.faults import Stage, Witness
 
 if TYPE_CHECKING:
+    from harness.traffic.recording import Attempt
     from harness.traffic.replies import Behaviour
 
 
@@ -57,3 +58,8 @@ class Probe:
             )
         finally:
             stage.origin.script(health=[])
+
+
+def _told(attempts: list[Attempt]) -> str:
+    outcomes = ", ".join(dict.fromkeys(attempt.outcome for attempt in attempts))
+    return f"the origin met {len(attempts)} with: {outcomes}"

@@ -1,0 +1,145 @@
+"""The pytest plugin: options, the run's environment, fixtures, verdicts.
+
+Loaded by the checkout's ``conftest.py`` or by ``-p harness.plugin``.  The controller starts the environment when the
+arguments reach the scenarios; xdist's workers are told where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.choices import Choices, add_choices
+from harness.errors import HarnessError, UsageError
+from harness.plugin import hooks, outcomes
+from harness.plugin.fixtures import *  # noqa: F403  # fixtures are found by name
+from harness.plugin.scenario_index import scenario_paths, scenarios_folder
+from harness.plugin.session import RUN, Run
+
+WORKER_INPUT = "errorpath"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the choices of ``errorpath check``."""
+    add_choices(parser.getgroup("errorpath", "what is checked, and where").addoption)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Let viewers follow a run."""
+    pluginmanager.add_hookspecs(hooks)
+
+
+def choices_of(config: pytest.Config) -> Choices:
+    """The choices given to pytest."""
+    given = {name: config.getoption(f"--{name.replace('_', '-')}") for name in Choices.__dataclass_fields__}
+    return Choices(**{**given, "only": tuple(path for path in given["only"].split(",") if path)})
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the run in the controller, when its arguments reach the scenarios."""
+    config.addinivalue_line("markers", "error_path(id): the error path of the catalogue that a scenario checks")
+    if hasattr(config, "workerinput") or config.option.collectonly or not _reaches_scenarios(config):
+        return
+    try:
+        config.stash[RUN] = Run.start(choices_of(config))
+    except UsageError as exc:
+        raise pytest.UsageError(str(exc)) from exc
+    except HarnessError as exc:
+        pytest.exit(f"errorpath: {exc}", returncode=3)
+    config.hook.errorpath_started(config=config)
+
+
+def _reaches_scenarios(config: pytest.Config) -> bool:
+    folder = scenarios_folder()
+    given = [Path(config.invocation_params.dir, argument.split("::")[0]).resolve() for argument in config.args]
+    return any(path == folder or folder in path.parents or path in folder.parents for path in given)
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker where the environment is."""
+    run = node.config.stash.get(RUN, None)
+    if run is not None:
+        node.workerinput[WORKER_INPUT] = run.for_worker()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep only the paths asked for."""
+    only = choices_of(config).only
+    if only:
+        dropped = [item for item in items if outcomes.path_of(item) not in only]
+        items[:] = [item for item in items if outcomes.path_of(item) in only]
+        config.hook.pytest_deselected(items=dropped)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Open the record of a scenario."""
+    outcomes.begin(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Attach the verdict."""
+    report = yield
+    outcomes.attach(item, call, report)
+    return report
+
+
+class _Controller:
+    """What only the controller does: gather records, write the results, decide the exit code."""
+
+    def __init__(self, config: pytest.Config, run: Run) -> None:
+        self._config = config
+        self._run = run
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep a scenario's record; a scenario whose worker died gets one saying so."""
+        record = outcomes.record_in(report)
+        if record is None and report.when == "???":
+            path = scenario_paths().get(report.nodeid.split("[")[0])
+            record = outcomes.lost(path, report.nodeid, "the worker died during the scenario") if path else None
+        if record is not None:
+            self._run.results.records.append(record)
+            self._config.hook.errorpath_record(record=record)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Stop the environment, write the results."""
+        data = self._run.finish()
+        if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            session.exitstatus = data["exit"]
+        self._config.hook.errorpath_finished(data=data)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Follow the run from the controller."""
+    run = session.config.stash.get(RUN, None)
+    if run is not None:
+        session.config.pluginmanager.register(_Controller(session.config, run), "errorpath-controller")
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what is checked, and where."""
+    run = config.stash.get(RUN, None)
+    if run is None:
+        return None
+    versions = ", ".join(f"{name} {version}" for name, version in run.endpoints.versions.items())
+    return f"errorpath: {run.plan.target.name} at speed {run.plan.clock.speed:g}, {run.endpoints.kind} ({versions})"
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """One line for every path that is not a pass, and where the results are."""
+    run = config.stash.get(RUN, None)
+    if run is None:
+        return
+    for path in run.results.paths():
+        if path["verdict"] in ("fail", "invalid"):
+            terminalreporter.write_line(
+                f"{path['verdict']} {path['id']}: expected {path['expected']}, got {path['actual']}"
+            )
+    terminalreporter.write_line(f"errorpath: results in {run.folder}")

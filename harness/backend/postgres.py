@@ -121,8 +121,8 @@ class Postgres:
 def connect_arguments(settings: Settings) -> dict[str, Any]:
     """How any connection of ours is made: bounded at both ends, in our schema, and named in ``pg_stat_activity``.
 
-    The server's own bounds matter where it does not learn that we have gone: without them a transaction cut off in the
-    middle would keep its row locks after the network has healed.
+    The server's own bounds matter where it does not learn that we have gone: without them a transaction cut off in
+    the middle would keep its row locks after the network has healed.
     """
     database = settings.database
     bound_ms = str(max(1, round(settings.db_operation_ms)))

@@ -1,0 +1,1 @@
+"""The servers a run needs, and the promise that nothing of them outlives it."""

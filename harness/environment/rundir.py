@@ -56,7 +56,7 @@ class RunDirectory:
         self._held: list[Stoppable] = []
         self._leash = Leash(env=self.environment(), lock=path / LOCK, log=path / "run.warden.log", remove=path)
         self._leash.first_report()
-        atexit.register(self.close)
+        atexit.register(self.remove)
 
     @classmethod
     def create(cls, run_id: str | None = None, *, parent: Path | None = None) -> RunDirectory:
@@ -105,7 +105,7 @@ class RunDirectory:
         """End ``part`` before the directory goes."""
         self._held.append(part)
 
-    def close(self) -> None:
+    def remove(self) -> None:
         """Stop every process of the run, all at once, then delete the directory; does nothing the second time."""
         if os.getpid() != self._owner or self._lock < 0:
             return
@@ -117,7 +117,7 @@ class RunDirectory:
         self._leash.release(0.0)
         gone = self._leash.wait(GONE_S)
         self._leash.drop()
-        atexit.unregister(self.close)
+        atexit.unregister(self.remove)
         if not gone or self.path.exists():
             survivors.append(f"{self.path} could not be deleted within {GONE_S:g} s; delete it by hand")
         if survivors:
@@ -129,7 +129,7 @@ class RunDirectory:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.remove()
 
 
 def sweep(place: Path | None = None) -> list[Path]:

@@ -33,23 +33,23 @@ def owner_in(place: Path) -> tuple[subprocess.Popen[str], int]:
 
 
 def test_the_directory_goes_with_all_that_is_in_it(open_place: Path) -> None:
-    """Closing a run ends its processes and deletes its directory."""
+    """Removing a run ends its processes and deletes its directory."""
     run = RunDirectory.create(parent=open_place)
     process = start(["sleep", "60"], run=run, name="sleeper")
     (run.folder("data") / "file").write_text("x")
 
-    run.close()
+    run.remove()
 
     assert not process.alive()
     assert list(open_place.iterdir()) == []
 
 
-def test_closing_twice_is_closing_once(open_place: Path) -> None:
-    """A closed run may be closed again."""
+def test_removing_twice_is_removing_once(open_place: Path) -> None:
+    """A removed run may be removed again."""
     run = RunDirectory.create(parent=open_place)
 
-    run.close()
-    run.close()
+    run.remove()
+    run.remove()
 
     assert not run.path.exists()
 

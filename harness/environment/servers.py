@@ -1,0 +1,151 @@
+"""The three servers of the embedded environment: how each is started, and how it says that it is ready."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.clock import poll_until
+from harness.environment import ports, wheels
+from harness.environment.privileges import ids_of, unprivileged
+from harness.environment.processes import Owned, start
+from harness.environment.rundir import RunDirectory
+from harness.errors import EnvironmentUnavailable, HarnessError
+
+START_S = 30.0  # all of it takes 1 s on an idle machine; a machine that drowns still gets a verdict
+PLAIN = {"LC_ALL": "C", "TZ": "UTC"}  # messages that `ports.says_taken` can read
+# Durable for nobody: the data dies with the run.  Shared memory is anonymous or in the data directory, so that a
+# SIGKILL leaves nothing in /dev/shm.
+POSTGRES_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+    "shared_memory_type": "mmap",
+    "dynamic_shared_memory_type": "mmap",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "jit": "off",
+    "timezone": "UTC",
+}
+LISTENING = re.compile(r"^listening on \S+:(\d+)\s*$", re.MULTILINE)
+VALKEY_DATABASES = 10_000  # every worker, and every one that replaces a crashed worker, takes a new number
+
+
+class Server:
+    """A running server: its process and its port on 127.0.0.1, with the version it runs."""
+
+    def __init__(self, process: Owned, port: int, version: str) -> None:
+        self.process = process
+        self.port = port
+        self.version = version
+
+
+def postgres(run: RunDirectory) -> Server:
+    """Initialise a cluster with the superuser ``postgres`` (trusted on loopback) and serve it."""
+    wheel = _usable(wheels.postgres(), run)
+    data = _folder(run, "postgres")
+    init = [str(wheel.path("initdb")), "-D", str(data), "-U", "postgres", "--auth=trust"]
+    init += ["--locale=C", "--encoding=UTF8", "--no-sync", "--no-instructions"]
+    _succeed(start(init, run=run, name="initdb", env=PLAIN, cwd=data, user=unprivileged()))
+    settings = [part for key, value in POSTGRES_SETTINGS.items() for part in ("-c", f"{key}={value}")]
+    state = data / "postmaster.pid"
+
+    def serve(port: int) -> Owned:
+        command = [str(wheel.path("postgres")), "-D", str(data), "-p", str(port), *settings]
+        user = unprivileged()
+        return start(command, run=run, name="postgres", env=PLAIN, cwd=data, user=user, stop_signal=signal.SIGINT)
+
+    def ready(_: Owned) -> bool:  # as pg_ctl knows it: the last line of the file
+        return state.exists() and state.read_text("ascii").rstrip().endswith("ready")
+
+    process, port = _on_a_free_port(serve, ready)
+    version = re.search(r"starting PostgreSQL (\S+)", process.output())
+    return Server(process, port, f"PostgreSQL {version[1] if version else '(unknown)'}")
+
+
+def valkey(run: RunDirectory) -> Server:
+    """Serve an empty Valkey that writes nothing to disk."""
+    wheel = _usable(wheels.valkey(), run)
+    data = _folder(run, "valkey")
+
+    def serve(port: int) -> Owned:
+        command = [str(wheel.path("valkey-server")), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(data)]
+        command += ["--save", "", "--appendonly", "no", "--databases", str(VALKEY_DATABASES)]
+        return start(command, run=run, name="valkey", env=PLAIN, cwd=data, user=unprivileged())
+
+    process, port = _on_a_free_port(serve, lambda process: "Ready to accept connections" in process.output())
+    version = re.search(r"Valkey version=([^,\s]+)", process.output())
+    return Server(process, port, f"Valkey {version[1] if version else '(unknown)'}")
+
+
+def toxiproxy(run: RunDirectory) -> Server:
+    """Serve our own Toxiproxy API on a port of its own choice."""
+    command = [sys.executable, "-m", "harness.toxiproxy", "--host", "127.0.0.1", "--port", "0"]
+    process = start(command, run=run, name="toxiproxy")
+    _await(process, lambda process: LISTENING.search(process.output()) is not None)
+    listening = LISTENING.search(process.output())
+    assert listening is not None
+    return Server(process, int(listening[1]), f"errorpath {importlib.metadata.version('errorpath')}")
+
+
+def _usable(wheel: wheels.Wheel, run: RunDirectory) -> wheels.Wheel:
+    """The wheel itself, or a copy below the run where the account of the servers cannot reach it (a 0700 home)."""
+    if unprivileged() is None or wheel.open_to_all():
+        return wheel
+    return wheel.copied(run.folder(wheel.package))
+
+
+def _folder(run: RunDirectory, name: str) -> Path:
+    """A folder that belongs to the account of the servers."""
+    folder = run.folder(name)
+    user = unprivileged()
+    if user is not None:
+        os.chown(folder, *ids_of(user))
+    return folder
+
+
+def _on_a_free_port(serve: Callable[[int], Owned], ready: Callable[[Owned], bool]) -> tuple[Owned, int]:
+    """Serve on one port after the other until nobody was faster."""
+    for last in (*[False] * (ports.TRIES - 1), True):
+        port = ports.choose()
+        process = serve(port)
+        try:
+            _await(process, ready)
+        except EnvironmentUnavailable:
+            process.stop(0.0)
+            if last or not ports.says_taken(process.output()):
+                raise
+        else:
+            return process, port
+    raise AssertionError("the last try returns or raises")
+
+
+def _await(process: Owned, ready: Callable[[Owned], bool]) -> None:
+    """Wait until a server is ready.  EnvironmentUnavailable, with its last words, when it ends or takes too long."""
+    try:
+        poll_until(
+            lambda: ready(process) or not process.alive(), within_s=START_S, what=f"{process.name} to be ready"
+        )
+    except HarnessError as exc:
+        raise EnvironmentUnavailable(f"{exc}; its last words:\n{process.last_words()}") from exc
+    if not process.alive():
+        raise EnvironmentUnavailable(_ended(process))
+
+
+def _succeed(process: Owned) -> None:
+    """Wait for a program that is to end with 0."""
+    if process.wait(START_S) != 0:
+        raise EnvironmentUnavailable(_ended(process))
+
+
+def _ended(process: Owned) -> str:
+    return f"{process.name} exited with {process.exit_code()}; its last words:\n{process.last_words()}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -30,6 +30,10 @@ class LoopThread:
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Start ``work`` and return at once."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def soon(self, act: Callable[[], object]) -> None:
+        """Call ``act`` on the loop, and do not wait for it."""
+        self._loop.call_soon_threadsafe(act)
 
     def call(self, work: Coroutine[Any, Any, T], *, within_s: float, what: str) -> T:
         """Return what ``work`` returns; raises HarnessError, naming ``what``, when it takes longer (wall seconds)."""

@@ -143,6 +143,8 @@ class Origin:
 
     def open(self) -> None:
         """Accept (again), whatever it did before."""
+        if self._listeners:
+            return
         self._shut()
         self._call(self._listen())
 

@@ -36,11 +36,11 @@ GONE_BEFORE_ACCEPT = frozenset({errno.ECONNABORTED, errno.EPROTO})
 class Origin:
     """A scripted upstream; `start` makes one, and it is a context manager that stops itself."""
 
-    def __init__(self, host: str, health_path: str, receive_buffer: int | None) -> None:
+    def __init__(self, host: str, health_path: str, receive_buffer: int | None, send_buffer: int | None) -> None:
         self.host = host
         self._held = bound_together(host)
         self.port: int = self._held[0].getsockname()[1]
-        self._receive_buffer = receive_buffer
+        self._buffers = {socket.SO_RCVBUF: receive_buffer, socket.SO_SNDBUF: send_buffer}
         self._script = _Script(health_path)
         self._recording = Recording()
         self._loop = LoopThread(f"origin-{self.port}")
@@ -52,13 +52,19 @@ class Origin:
 
     @classmethod
     def start(
-        cls, host: str = "127.0.0.1", *, health_path: str = HEALTH_PATH, receive_buffer: int | None = None
+        cls,
+        host: str = "127.0.0.1",
+        *,
+        health_path: str = HEALTH_PATH,
+        receive_buffer: int | None = None,
+        send_buffer: int | None = None,
     ) -> Origin:
         """Listen on ``host``: 127.0.0.1, ::1, or localhost for both on one port.
 
-        A small ``receive_buffer`` (bytes, SO_RCVBUF) makes a slow reader felt at once.  Raises HarnessError.
+        Small ``receive_buffer`` and ``send_buffer`` (bytes, SO_RCVBUF and SO_SNDBUF) make a slow reader on either side felt
+        at once.  Raises HarnessError.
         """
-        origin = cls(host, health_path, receive_buffer)
+        origin = cls(host, health_path, receive_buffer, send_buffer)
         try:
             origin.open()
         except BaseException:
@@ -203,8 +209,9 @@ class Origin:
         for held in self._held:
             listener = bound(held.getsockname()[0], self.port)
             self._listeners.append(listener)
-            if self._receive_buffer is not None:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
+            for option, size in self._buffers.items():
+                if size is not None:
+                    listener.setsockopt(socket.SOL_SOCKET, option, size)
             listener.setblocking(False)
             listener.listen(BACKLOG)
             self._accepting.append(asyncio.create_task(self._accept(listener)))

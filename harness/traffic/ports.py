@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import select
 import socket
 from collections.abc import Iterator
 
 from harness.errors import HarnessError
+from harness.traffic.readiness import ready
 
 MOST_FILLERS = 1024  # a backlog of 0 holds one connection on Linux and up to 128 elsewhere
 SYN_ANSWERED_WITHIN_S = 0.1  # loopback answers a SYN in microseconds; a dropped one is sent again after 1 s
@@ -126,7 +126,7 @@ def _fill(listener: socket.socket) -> list[socket.socket]:
         filler = socket.socket(listener.family, socket.SOCK_STREAM)
         filler.setblocking(False)
         filler.connect_ex(listener.getsockname())
-        _, connected, _ = select.select([], [filler], [], SYN_ANSWERED_WITHIN_S)
+        _, connected = ready(filler, SYN_ANSWERED_WITHIN_S, writing=True)
         if not connected:
             filler.close()
             return fillers

@@ -8,6 +8,7 @@ class here, or anywhere else.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -139,6 +140,7 @@ class SayPattern:
     async def __call__(self, stage: Stage) -> None:
         for block in pattern(self.total):
             await stage.wire.write(block)
+            await asyncio.sleep(0)  # the kernel may take megabytes without ever making us wait; others want a turn
 
 
 @dataclass(frozen=True)

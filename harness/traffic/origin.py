@@ -61,7 +61,7 @@ class Origin:
     ) -> Origin:
         """Listen on ``host``: 127.0.0.1, ::1, or localhost for both on one port.
 
-        Small ``receive_buffer`` and ``send_buffer`` (bytes, SO_RCVBUF and SO_SNDBUF) make a slow reader on either side felt
+        Small ``receive_buffer`` and ``send_buffer`` (bytes, SO_RCVBUF, SO_SNDBUF) make a slow reader of either side felt
         at once.  Raises HarnessError.
         """
         origin = cls(host, health_path, receive_buffer, send_buffer)

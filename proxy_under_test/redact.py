@@ -1,0 +1,35 @@
+"""What a log may say of a request: pure functions.
+
+Law: no value of a header, no value of a secret-looking query field, nothing longer than ``LONGEST`` characters.  Lines
+are JSON, so control characters are escaped by the encoder and a request cannot forge a line.
+"""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 2_048
+MARK = "…[truncated]"
+HIDDEN = "[redacted]"
+
+_SECRET = re.compile(
+    r"(?i)(pass(word|wd|phrase)?|pwd|secret|token|api[-_]?key|apikey|^key$|auth|bearer|session|sid$|signature|^sig$"
+    r"|credential|jwt|^code$|otp|^pin$|private)"
+)
+
+
+def query(raw: str) -> str:
+    """``raw`` with the values of secret-looking fields replaced, cut to ``LONGEST``."""
+    if not raw:
+        return raw
+    return shorten("&".join(_field(part) for part in raw.split("&")))
+
+
+def shorten(text: str) -> str:
+    """``text``, or its beginning with a mark that says that there was more."""
+    return text if len(text) <= LONGEST else text[:LONGEST] + MARK
+
+
+def _field(part: str) -> str:
+    name, mark, _ = part.partition("=")
+    return f"{name}={HIDDEN}" if mark and _SECRET.search(name) else part

@@ -1,0 +1,132 @@
+"""Settings, under the guide's names, from the environment.  Durations are milliseconds, as the guide's are.
+
+Every setting is checked before anything is started; a bad one is reported by name, with a value that would do.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MS_PER_S = 1000.0
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
+
+
+class BadSettings(Exception):
+    """One or more settings are wrong; the text names each and says what to do, one line per setting."""
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is not an http:// or https:// address")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not carry a user name or password")
+    if parts.query or parts.fragment or not re.fullmatch(r"[!-~]*", value):
+        raise ValueError("must be a plain address without query or fragment")
+    if parts.port == 0:  # reading .port raises ValueError where it is not a number below 65536
+        raise ValueError("has port 0")
+    return value.rstrip("/")
+
+
+def _webhook(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not re.fullmatch(r"[!-~]*", value):
+        raise ValueError("is not an http:// or https:// address")
+    return value
+
+
+def _origins(value: str) -> str:
+    for origin in value.split(","):
+        if origin.strip() and not _ORIGIN.fullmatch(origin.strip().rstrip("/").lower()):
+            raise ValueError(f"has {origin.strip()!r}, which is no origin such as http://localhost:3200")
+    return value
+
+
+Ms = Annotated[float, Field(gt=0, le=86_400_000, allow_inf_nan=False)]
+MsOrNone = Annotated[float, Field(ge=0, le=86_400_000, allow_inf_nan=False)]
+Size = Annotated[int, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """What the proxy can be told.  The default of each is the guide's, where the guide has one."""
+
+    model_config = SettingsConfigDict(extra="ignore", case_sensitive=False, frozen=True, env_ignore_empty=True)
+
+    next_public_api_url: Annotated[str, AfterValidator(_http_url)] = "http://localhost:3101"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 3000
+    frontend_url: Annotated[str, AfterValidator(_origins)] = "http://localhost:3200"
+    node_env: Literal["development", "production", "test"] = "development"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    request_timeout: Ms = 30_000
+    connect_timeout: Ms = 5_000
+    max_retries: Annotated[int, Field(ge=0, le=100)] = 3
+    retry_delay: MsOrNone = 1_000
+    retry_jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
+    retry_unsent_writes: bool = True
+    health_check_timeout: Ms = 3_000
+    health_check_ttl: MsOrNone = 5_000
+
+    body_buffer_limit: Annotated[int, Field(ge=0)] = 1_048_576
+    body_limit: Size | None = None
+    header_limit: Size = 65_536
+    header_count_limit: Size = 256
+    target_limit: Size = 16_384
+    client_header_timeout: Ms = 10_000
+    client_keep_alive: Ms = 65_000
+    upstream_header_limit: Size = 65_536
+    upstream_connections: Size = 1_024
+    upstream_idle_connections: Annotated[int, Field(ge=0)] = 128
+    upstream_idle_timeout: Ms = 4_000  # Node's servers close after 5 s; leave before they do
+    upstream_transport: Literal["httptools", "httpx2"] = "httptools"
+
+    error_webhook_url: Annotated[str, AfterValidator(_webhook)] | None = None
+    shutdown_grace: MsOrNone = 10_000
+
+    @model_validator(mode="after")
+    def _limits_agree(self) -> Self:
+        if self.target_limit > self.header_limit:
+            raise ValueError("TARGET_LIMIT is larger than HEADER_LIMIT, so it could never be reached")
+        return self
+
+    @property
+    def production(self) -> bool:
+        """Whether error answers hide stack, address and suggestion."""
+        return self.node_env == "production"
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins that may send credentials."""
+        return tuple(o.strip().rstrip("/") for o in self.frontend_url.split(",") if o.strip())
+
+    def seconds(self, name: str) -> float:
+        """The duration setting ``name`` in seconds."""
+        return float(getattr(self, name)) / MS_PER_S
+
+
+def load_settings() -> Settings:
+    """The settings of the environment.  Raises BadSettings that names every bad one."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        raise BadSettings("\n".join(_line(dict(error)) for error in exc.errors())) from exc
+
+
+def _line(error: dict[str, Any]) -> str:
+    if not error["loc"]:
+        return f"bad setting: {_reason(error)}"
+    name = str(error["loc"][0])
+    default = Settings.model_fields[name].default
+    example = f"; for example {name.upper()}={default}" if default is not None else ""
+    shown = "" if name == "error_webhook_url" else f"={str(error['input'])[:200]!r}"
+    return f"bad setting {name.upper()}{shown}: {_reason(error)}{example}"
+
+
+def _reason(error: dict[str, Any]) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")

@@ -1,0 +1,252 @@
+"""One connection to the upstream, and the exchange on it: asyncio.Protocol and httptools' response parser.
+
+Law: a connection carries one exchange at a time and is used again only after a response that ended exactly where its
+framing said.  Reading pauses while ``HIGH_WATER`` bytes wait to be taken, writing while the kernel takes no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+import httptools
+
+from proxy_under_test.causes import Cause, UpstreamFailure
+from proxy_under_test.transport import Header, Try, classify, framing
+
+HIGH_WATER = 262_144  # bytes of one response held here; uvloop reads up to this much at once
+INTERIM_LIMIT = 8  # 1xx heads before the final one (RFC 9110 section 15.2 sets none; a storm must end)
+
+
+class Connection(asyncio.Protocol):
+    """A connection and its current exchange.  ``on_lost`` is told once when the connection is gone."""
+
+    def __init__(self, head_limit: int, on_lost: Callable[[Connection], None]) -> None:
+        self._head_limit = head_limit
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._waiter: asyncio.Future[None] | None = None
+        self._poll: select.poll | None = None
+        self._attempt: Try | None = None
+        self.idle_since = 0.0
+        self.lost = False
+
+    # --- the exchange, from the side of the one who asks
+
+    def begin(self, method: str, attempt: Try) -> None:
+        """Forget the exchange before; bytes that arrive from now on belong to this one."""
+        self.status = 0
+        self.headers: list[Header] = []
+        self.head_done = False
+        self.complete = False
+        self._method = method
+        self._attempt = attempt
+        self._length = framing.NO_BODY
+        self._keep_alive = False
+        self._surplus = False
+        self._interims = 0
+        self._interim = False
+        self._head_bytes = 0
+        self._failure: UpstreamFailure | None = None
+        self._chunks: deque[bytes] = deque()
+        self._held = 0
+        self._paused = False
+        self._parser = httptools.HttpResponseParser(self)
+
+    def write(self, data: bytes) -> None:
+        """Hand ``data`` to the kernel, or keep it until the kernel takes it (see ``drain``)."""
+        if self._transport is not None and self._attempt is not None and not self.lost:
+            self._attempt.sent = True
+            self._transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the kernel takes more bytes, or the connection is gone."""
+        await self._writable.wait()
+
+    async def head(self) -> None:
+        """Wait for the head of the final response.  Raises UpstreamFailure."""
+        while not self.head_done:
+            if self._failure is not None:
+                raise self._failure
+            await self._news()
+
+    async def read(self) -> bytes:
+        """The next bytes of the body, b"" at its end.  Raises UpstreamFailure where it broke off."""
+        while not self._chunks:
+            if self._failure is not None:
+                raise self._failure
+            if self.complete:
+                return b""
+            await self._news()
+        data = self._chunks.popleft() if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        self._held = 0
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return data
+
+    @property
+    def finished(self) -> bool:
+        """Whether the response is complete and all of it has been read."""
+        return self.complete and not self._chunks and self._failure is None
+
+    def end(self) -> bool:
+        """End the exchange.  True where the connection may carry another one; else it is closed at once."""
+        ended_well = self.head_done and self.finished and self._keep_alive and not self._surplus
+        reusable = ended_well and not self.lost and self._writable.is_set()
+        self._attempt = None
+        if not reusable:
+            self.abort()
+        return reusable
+
+    def abort(self) -> None:
+        """Close at once, and drop what has not been sent."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def is_alive(self) -> bool:
+        """Whether an idle connection is still quiet: bytes or an end that wait in the kernel make it useless."""
+        if self.lost or self._transport is None or self._transport.is_closing():
+            return False
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not self._poll.poll(0)
+
+    async def _news(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, failure: UpstreamFailure) -> None:
+        if self._failure is None:
+            self._failure = failure
+        self.abort()
+
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def data_received(self, data: bytes) -> None:
+        attempt = self._attempt
+        if attempt is None:  # nobody asked: whatever this is, it must not become the next answer
+            self.abort()
+            return
+        attempt.answered = True
+        if not self.head_done:
+            self._head_bytes += len(data)
+        self._feed(data)
+        if not self.head_done and self._head_bytes > self._head_limit:
+            self._fail(UpstreamFailure(Cause.HEAD_TOO_LARGE))
+        elif self._held > HIGH_WATER and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def _feed(self, data: bytes) -> None:
+        if self.complete:
+            self._surplus = True
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
+            if self.complete:
+                self._surplus = True
+            else:
+                cause = Cause.BODY_MALFORMED if self.head_done else Cause.HEAD_MALFORMED
+                self._fail(UpstreamFailure(cause, str(exc)))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        self._writable.set()
+        if self._attempt is not None and not self.complete:
+            self._ended(exc)
+        self._wake()
+        self._on_lost(self)
+
+    def _ended(self, exc: Exception | None) -> None:
+        if self._failure is not None:
+            return
+        if self.head_done and self._length == framing.UNTIL_CLOSE and exc is None:
+            self.complete = True
+            return
+        answered = self._attempt is not None and self._attempt.answered
+        cause = classify.connection_ended(exc, answered=answered, head_done=self.head_done)
+        failure = UpstreamFailure(cause)
+        failure.__cause__ = exc
+        self._failure = failure
+
+    # --- httptools callbacks
+
+    def on_message_begin(self) -> None:
+        self._surplus = self.complete
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.head_done:  # else it is a trailer field, and those end here (RFC 9110 section 6.5.1)
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self.complete or self._failure is not None:
+            return
+        status = self._parser.get_status_code()
+        if status < 200:
+            self._pass_over_interim(status)
+            return
+        try:
+            self._length = self._judge_head(status)
+        except UpstreamFailure as failure:
+            self._fail(failure)
+            return
+        self.status = status
+        self._keep_alive = self._parser.should_keep_alive()
+        self.head_done = True
+        self.complete = self._length == framing.NO_BODY
+
+    def _judge_head(self, status: int) -> int:
+        if status > 599:
+            raise UpstreamFailure(Cause.HEAD_MALFORMED, f"status {status}")
+        if self._head_bytes > self._head_limit:
+            size = sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > self._head_limit:
+                raise UpstreamFailure(Cause.HEAD_TOO_LARGE)
+        return framing.body_length(self._method, status, self.headers)
+
+    def _pass_over_interim(self, status: int) -> None:
+        self._interims += 1
+        if status < 100 or status == 101 or self._interims > INTERIM_LIMIT:
+            self._fail(UpstreamFailure(Cause.HEAD_MALFORMED, f"unexpected status {status}"))
+        self._interim = True
+        self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        if self.complete:
+            self._surplus = True
+        elif self._failure is None:
+            self._chunks.append(body)
+            self._held += len(body)
+
+    def on_message_complete(self) -> None:
+        if self._interim and not self.head_done:
+            self._interim = False
+        elif self.head_done and self._failure is None:
+            self.complete = True

@@ -1,0 +1,214 @@
+"""The default transport: connections of our own, kept alive, newest first.
+
+Law: no request is sent twice here.  A connection that went stale is noticed before it is used where that is possible,
+and is the caller's failure to judge where it is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from proxy_under_test.body import Body
+from proxy_under_test.causes import Cause, UpstreamFailure
+from proxy_under_test.transport import Header, Outgoing
+from proxy_under_test.transport.connect import connect
+from proxy_under_test.transport.connection import Connection
+from proxy_under_test.transport.upstream import Bounds, Upstream
+
+
+class Response:
+    """A response on a connection of the pool."""
+
+    __slots__ = ("_connection", "_pool", "_upload", "headers", "status")
+
+    def __init__(self, pool: Pool, connection: Connection, upload: asyncio.Task[None] | None) -> None:
+        self._pool = pool
+        self._connection: Connection | None = connection
+        self._upload = upload
+        self.status = connection.status
+        self.headers = connection.headers
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to read."""
+        return self._connection is None or self._connection.finished
+
+    async def read(self) -> bytes:
+        """The next bytes of the body, b"" at its end."""
+        return b"" if self._connection is None else await self._connection.read()
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._pool.take_back(connection, self._upload)
+
+
+class Pool:
+    """Connections to one upstream."""
+
+    def __init__(self, upstream: Upstream, bounds: Bounds) -> None:
+        self._upstream = upstream
+        self._bounds = bounds
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+        self._connecting = 0
+        self._sweep: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def open_connections(self) -> int:
+        """Connections to the upstream, busy and nascent ones included."""
+        return len(self._open) + self._connecting
+
+    @property
+    def idle_connections(self) -> int:
+        """Connections that wait for a next request."""
+        return len(self._idle)
+
+    async def send(self, request: Outgoing) -> Response:
+        """Send ``request`` once and wait for the head of its response."""
+        connection = None if request.fresh else self._reuse()
+        request.attempt.reused = connection is not None
+        if connection is None:
+            connection = await self._connect()
+        request.attempt.connected = True
+        upload: asyncio.Task[None] | None = None
+        try:
+            connection.begin(request.method, request.attempt)
+            upload = await _transmit(connection, request)
+            await _await_head(connection, upload)
+        except BaseException:
+            await self.take_back(connection, upload)
+            raise
+        return Response(self, connection, upload)
+
+    async def take_back(self, connection: Connection, upload: asyncio.Task[None] | None) -> None:
+        """End the exchange on ``connection``; keep it where it can be used again."""
+        unsent = upload is not None and not _succeeded(upload)
+        if unsent or self._closed or len(self._idle) >= self._bounds.idle_connections:
+            connection.abort()
+        if connection.end():
+            connection.idle_since = asyncio.get_running_loop().time()
+            self._idle.append(connection)
+            if self._sweep is None:
+                self._plan_sweep(connection.idle_since)
+        if upload is not None:
+            await _settle(upload)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        self._closed = True
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for connection in tuple(self._open):
+            connection.abort()
+        self._idle.clear()
+
+    def _reuse(self) -> Connection | None:
+        oldest = asyncio.get_running_loop().time() - self._bounds.idle_timeout_s
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.idle_since > oldest and connection.is_alive():
+                return connection
+            connection.abort()
+        return None
+
+    async def _connect(self) -> Connection:
+        if self.open_connections >= self._bounds.connections:
+            if not self._idle:
+                raise UpstreamFailure(Cause.NO_CONNECTION_FREE)
+            self._idle.pop(0).abort()
+        self._connecting += 1
+        try:
+            connection = await connect(self._upstream, self._make, self._bounds.connect_timeout_s)
+        finally:
+            self._connecting -= 1
+        if not connection.lost:
+            self._open.add(connection)
+        return connection
+
+    def _make(self) -> Connection:
+        return Connection(self._bounds.head_limit, self._forget)
+
+    def _forget(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def _plan_sweep(self, oldest: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._sweep = loop.call_at(oldest + self._bounds.idle_timeout_s, self._close_old)
+
+    def _close_old(self) -> None:
+        self._sweep = None
+        oldest = asyncio.get_running_loop().time() - self._bounds.idle_timeout_s
+        while self._idle and self._idle[0].idle_since <= oldest:
+            self._idle.pop(0).abort()
+        if self._idle:
+            self._plan_sweep(self._idle[0].idle_since)
+
+
+async def _transmit(connection: Connection, request: Outgoing) -> asyncio.Task[None] | None:
+    """Write the request; a body that is not all here yet is sent by the task that is returned."""
+    body = request.body
+    if body is None:
+        connection.write(_head(request, ()))
+        return None
+    whole = body.whole()
+    if whole is not None:
+        connection.write(_head(request, [(b"content-length", b"%d" % len(whole))]) + whole)
+        return None
+    if body.length is None:
+        connection.write(_head(request, [(b"transfer-encoding", b"chunked")]))
+    else:
+        connection.write(_head(request, [(b"content-length", b"%d" % body.length)]))
+    return asyncio.get_running_loop().create_task(_upload(connection, body))
+
+
+def _head(request: Outgoing, extra: Iterable[Header]) -> bytes:
+    parts = [request.method.encode("ascii"), b" ", request.target, b" HTTP/1.1\r\n"]
+    for name, value in request.headers:
+        parts += (name, b": ", value, b"\r\n")
+    for name, value in extra:
+        parts += (name, b": ", value, b"\r\n")
+    parts.append(b"\r\n")
+    return b"".join(parts)
+
+
+async def _upload(connection: Connection, body: Body) -> None:
+    chunked = body.length is None
+    async for chunk in body.chunks():
+        if connection.lost:
+            return
+        connection.write(b"%x\r\n%s\r\n" % (len(chunk), chunk) if chunked else chunk)
+        await connection.drain()
+    if chunked:
+        connection.write(b"0\r\n\r\n")
+
+
+async def _await_head(connection: Connection, upload: asyncio.Task[None] | None) -> None:
+    """Wait for the head, and for the upload's failure where that comes first."""
+    if upload is None:
+        await connection.head()
+        return
+    head = asyncio.get_running_loop().create_task(connection.head())
+    try:
+        await asyncio.wait((head, upload), return_when=asyncio.FIRST_COMPLETED)
+        if not head.done() and upload.done():
+            upload.result()  # the client's fault, if any, is raised here
+        await head
+    finally:
+        await _settle(head)
+
+
+async def _settle(task: asyncio.Task[None]) -> None:
+    """Cancel ``task`` and wait until it has ended, however it ends."""
+    task.cancel()
+    await asyncio.wait((task,))
+    _succeeded(task)
+
+
+def _succeeded(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None

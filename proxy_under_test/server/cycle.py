@@ -1,0 +1,165 @@
+"""One request and its response on a client's connection: the ASGI side of the server.
+
+Law: a response that the application did not complete is broken for the client to see: no last chunk, no clean end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+Message = MutableMapping[str, Any]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER for zero seconds: close() sends RST
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Cycle:
+    """What uvicorn's protocol and an ASGI application need of one exchange."""
+
+    def __init__(
+        self,
+        scope: dict[str, Any],
+        transport: asyncio.Transport,
+        flow: FlowControl,
+        *,
+        expect_continue: bool,
+        keep_alive: bool,
+        on_complete: Callable[[], None],
+    ) -> None:
+        self.scope = scope
+        self.transport = transport
+        self.flow = flow
+        self.keep_alive = keep_alive
+        self.disconnected = False
+        self.body = bytearray()
+        self.more_body = True
+        self.message_event = asyncio.Event()
+        self.response_started = False
+        self.response_complete = False
+        self.task: asyncio.Task[None] | None = None
+        self._on_complete = on_complete
+        self._continue = expect_continue
+        self._head = scope["method"] == "HEAD"
+        self._chunked = False
+        self._until_close = False
+        self._left: int | None = None
+
+    async def run_asgi(self, app: App) -> None:
+        """Run the application; whatever it leaves incomplete is broken off."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            if not self.disconnected:
+                self.break_off()
+            raise
+        finally:
+            if not self.response_complete and not self.disconnected:
+                self.break_off()
+            self._on_complete = _nothing
+
+    def break_off(self) -> None:
+        """End the connection so that the client sees an incomplete response."""
+        if self._until_close:
+            with contextlib.suppress(OSError):
+                tcp = self.transport.get_extra_info("socket")
+                tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self.transport.abort()
+        elif self.flow.write_paused:
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    async def receive(self) -> Message:
+        """The next part of the request body, or that the client left."""
+        if self._continue and not self.transport.is_closing():
+            self._continue = False
+            self.transport.write(_CONTINUE)
+        if not self.disconnected and not self.response_complete:
+            self.flow.resume_reading()
+            await self.message_event.wait()
+            self.message_event.clear()
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        message = {"type": "http.request", "body": bytes(self.body), "more_body": self.more_body}
+        self.body = bytearray()
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Write one ASGI message; waits afterwards while the client does not take what was written."""
+        if self.disconnected or self.response_complete:
+            return
+        if not self.response_started:
+            self._start(message)
+            return
+        more = message.get("more_body", False)
+        self._write(message.get("body", b""), more)
+        if not more:
+            self._finish()
+        elif self.flow.write_paused:
+            await self.flow.drain()
+
+    def _start(self, message: Message) -> None:
+        status: int = message["status"]
+        self.response_started = True
+        self._continue = False
+        parts = [STATUS_LINE[status]]
+        sized = False
+        for name, value in message["headers"]:
+            if name == b"content-length":
+                sized = True
+                self._left = int(value)
+            elif name == b"connection" and value.lower() == b"close":
+                self.keep_alive = False
+                continue
+            parts += (name, b": ", value, b"\r\n")
+        if not sized and not self._head and status not in (204, 304):
+            self._frame(parts)
+        if not self.keep_alive:
+            parts.append(b"connection: close\r\n")
+        parts.append(b"\r\n")
+        self.transport.write(b"".join(parts))
+        if self._head or status in (204, 304):
+            self._left = 0
+
+    def _frame(self, parts: list[bytes]) -> None:
+        if self.scope["http_version"] == "1.1":
+            self._chunked = True
+            parts.append(b"transfer-encoding: chunked\r\n")
+        else:  # HTTP/1.0 knows no chunks; the end of the connection is the end of the body
+            self._until_close = True
+            self.keep_alive = False
+
+    def _write(self, body: bytes, more: bool) -> None:
+        if self._chunked:
+            data = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            if not more:
+                data += b"0\r\n\r\n"
+        elif self._left is None:
+            data = body
+        else:
+            data = body[: self._left]
+            self._left -= len(data)
+        if data:
+            self.transport.write(data)
+
+    def _finish(self) -> None:
+        if self._left:
+            return  # shorter than it said: run_asgi breaks it off
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self._on_complete()
+
+
+def _nothing() -> None:
+    return None

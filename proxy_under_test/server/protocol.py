@@ -1,0 +1,164 @@
+"""uvicorn's httptools protocol, with what it lacks for a proxy.
+
+What is added: the request target's exact bytes, limits on a head while it arrives and on the time it takes, errors in the
+application's envelope instead of plain text, and the cancelling of a request's task as soon as its client is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar, cast
+from urllib.parse import unquote
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from proxy_under_test.causes import Cause, Refusal
+from proxy_under_test.door import TARGET, Door
+from proxy_under_test.frontdoor import Limits
+from proxy_under_test.server.cycle import App, Cycle
+
+# Line ends, method and version come on top of what the limits count.
+HEAD_ALLOWANCE = 1_024
+
+
+class ClientProtocol(HttpToolsProtocol):
+    """A client's connection.  The class variables are set by ``configured``."""
+
+    door: ClassVar[Door]
+    limits: ClassVar[Limits]
+    header_timeout_s: ClassVar[float]
+
+    _head_bytes = 0
+    _in_head = True
+    _head_timer: asyncio.TimerHandle | None = None
+    _running: Cycle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._start_head_timer()
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and not self.transport.is_closing():
+            self._judge_partial_head()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_bytes = 0
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        version = self.parser.get_http_version()
+        self._fill_scope(version)
+        cycle = Cycle(
+            cast("dict[str, Any]", self.scope),
+            self.transport,
+            self.flow,
+            expect_continue=self.expect_100_continue,
+            keep_alive=version == "1.1" and self.parser.should_keep_alive(),
+            on_complete=self.on_response_complete,
+        )
+        waits = self.cycle is not None and not self.cycle.response_complete
+        self.cycle = cast("Any", cycle)
+        if waits:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+        else:
+            self._start_asgi_task(self.cycle, self.app)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        self.pipeline.clear()
+        running = self._running
+        if running is not None and running.task is not None and not running.response_complete:
+            running.disconnected = True
+            running.task.cancel()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP; a request in progress (a broken body) is given up first."""
+        running = self._running
+        if running is not None and not running.response_complete:
+            running.disconnected = True
+            if running.task is not None:
+                running.task.cancel()
+            if running.response_started:
+                self.transport.abort()
+                return
+        method = self.parser.get_method() if self._in_head else b""
+        self._refuse(Cause.METHOD_NOT_ALLOWED if method == b"CONNECT" else Cause.BAD_REQUEST, msg)
+
+    def _fill_scope(self, version: str) -> None:
+        scope = cast("dict[str, Any]", self.scope)
+        path, _, query = self.url.partition(b"?")
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = unquote(path.decode("latin-1"))
+        scope["raw_path"] = path
+        scope["query_string"] = query
+        scope[TARGET] = self.url
+
+    def _start_asgi_task(self, cycle: Any, app: App) -> None:  # type: ignore[override]
+        task = self.loop.create_task(cycle.run_asgi(app))
+        cycle.task = task
+        self._running = cycle
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def _start_head_timer(self) -> None:
+        self._head_timer = self.loop.call_later(self.header_timeout_s, self._head_too_slow)
+
+    def _judge_partial_head(self) -> None:
+        if self._head_timer is None and self._head_bytes:
+            self._start_head_timer()
+        room = self.limits.headers + self.limits.target + HEAD_ALLOWANCE
+        if not self.headers and len(self.url) > self.limits.target + HEAD_ALLOWANCE:
+            self._refuse(Cause.TARGET_TOO_LONG, "")
+        elif self._head_bytes > room:
+            self._refuse(Cause.HEADERS_TOO_LARGE, "")
+
+    def _head_too_slow(self) -> None:
+        self._head_timer = None
+        if self.transport.is_closing():
+            return
+        if self._head_bytes:
+            self._refuse(Cause.HEADERS_TOO_SLOW, "")
+        else:
+            self.transport.close()
+
+    def _refuse(self, cause: Cause, detail: str) -> None:
+        """Answer with an error and close; nothing more is read from this connection."""
+        scope = {
+            "type": "http",
+            "method": "-",
+            "http_version": "1.1",
+            "client": self.client,
+            "headers": self.headers or [],
+            TARGET: getattr(self, "url", b"") or b"-",
+        }
+        cycle = Cycle(scope, self.transport, self.flow, expect_continue=False, keep_alive=False, on_complete=_ignored)
+        self.cycle = cast("Any", cycle)
+        self.flow.pause_reading()
+
+        async def refuse(_: Any, __: Any, send: Any) -> None:
+            await self.door.refuse(scope, send, Refusal(cause, detail))
+
+        self._start_asgi_task(cycle, refuse)
+
+
+def configured(door: Door, limits: Limits, header_timeout_s: float) -> type[ClientProtocol]:
+    """The protocol class for one server."""
+    attributes = {"door": door, "limits": limits, "header_timeout_s": header_timeout_s}
+    return type("ConfiguredClientProtocol", (ClientProtocol,), attributes)
+
+
+def _ignored() -> None:
+    return None

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
 from fastapi import APIRouter, Request
 from pydantic import Field, SecretStr
 from starlette.responses import Response
 
-from harness.backend.credits import grant
-from harness.backend.passwords import NOBODY, hash_password, matches
-from harness.backend.postgres import Connection, Postgres
-from harness.backend.problems import Problem
+from harness.backend.executions import Write
+from harness.backend.passwords import NOBODY, matches
+from harness.backend.postgres import Connection
+from harness.backend.refusals import Problem
 from harness.backend.services import User, With
-from harness.backend.writes import Answer, Wire, Write, carry_out, record
+from harness.backend.users import add_user
+from harness.backend.writes import Answer, Wire, carry_out
 
 router = APIRouter(prefix="/api", tags=["accounts"])
 
@@ -48,9 +47,15 @@ class Profile(Wire):
 @router.post("/auth/register", status_code=201, response_model=Profile)
 async def register(asked: Registration, request: Request, its: With) -> Response:
     """Make a user with INITIAL_CREDITS and log in; 409 for an address that has one."""
-    write = _write(request)
-    hashed = await hash_password(asked.password.get_secret_value())
-    profile = await add_user(its.postgres, write, asked, hashed, its.settings.initial_credits)
+    added = await add_user(
+        its.postgres,
+        _write(request),
+        email=asked.email,
+        name=asked.name,
+        password=asked.password.get_secret_value(),
+        granted=its.settings.initial_credits,
+    )
+    profile = Profile(**dict(added))
     response = Answer.of(201, profile).response()
     its.sessions.open(response, profile.id)
     return response
@@ -93,26 +98,6 @@ async def profile(user_id: User, its: With) -> Profile:
     if row is None:
         raise Problem(404, "the user of this session does not exist here")
     return Profile(**dict(row))
-
-
-async def add_user(postgres: Postgres, write: Write, asked: Registration, hashed: str, granted: int) -> Profile:
-    """Add a user and the account; raises Problem 409 for an address that is taken."""
-    try:
-        async with postgres.transaction() as connection:
-            row = await connection.fetchrow(
-                "INSERT INTO users (email, name, password_hash) VALUES ($1, $2, $3)"
-                " RETURNING id, email, name, created_at",
-                asked.email,
-                asked.name,
-                hashed,
-            )
-            assert row is not None
-            added = Profile(**dict(row))
-            await grant(connection, write, added.id, granted)
-            await record(connection, replace(write, user_id=added.id))
-    except asyncpg.UniqueViolationError:
-        raise Problem(409, "this address already has a user; log in instead") from None
-    return added
 
 
 def _write(request: Request, user_id: UUID | None = None) -> Write:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import structlog
@@ -84,13 +85,20 @@ class Cache:
         """Run one command, connecting included, within REDIS_TIMEOUT."""
         try:
             async with asyncio.timeout(self._bound_s):
-                value = await _twice(command)
-        except (RedisError, OSError) as error:
+                value = await self._twice(command)
+        except (RedisError, OSError, RuntimeError) as error:
             down = DependencyDown(NAME, reason_for(error, WORDS, LOST))
             self._note(down, error)
             raise down from error
         self._note(None, None)
         return value
+
+    async def _twice(self, command: Callable[[], Awaitable[T]]) -> T:
+        """Ask again on a new connection, once: the pooled ones may have died while they were idle."""
+        with suppress(RedisConnectionError, RuntimeError):  # the latter: uvloop's, for writing to a reset socket
+            return await command()
+        await self._redis.connection_pool.disconnect(inuse_connections=False)
+        return await command()  # outside the handler, whose exception would take the place of this one's context
 
     def _note(self, down: DependencyDown | None, error: BaseException | None) -> None:
         """Log when Redis goes and when it comes back, not at every request in between."""
@@ -99,11 +107,3 @@ class Cache:
         elif down is None and self._down:
             log.info("redis is back")
         self._down = down is not None
-
-
-async def _twice(command: Callable[[], Awaitable[T]]) -> T:
-    """Ask again on a new connection, once: the pooled one may have died while it was idle."""
-    try:
-        return await command()
-    except RedisConnectionError:
-        return await command()

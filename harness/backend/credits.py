@@ -13,10 +13,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
+from harness.backend.executions import Write
+from harness.backend.ledger import enter
 from harness.backend.postgres import Connection
-from harness.backend.problems import Problem
+from harness.backend.refusals import Problem
 from harness.backend.services import Services, User, With
-from harness.backend.writes import Answer, ByUser, Wire, Write, carry_out
+from harness.backend.writes import Answer, ByUser, Wire, carry_out
 
 AMOUNT_MAX = 10**12
 PAGE_MAX = 1000
@@ -59,12 +61,6 @@ class Entry(Wire):
     at: datetime
 
 
-async def grant(connection: Connection, write: Write, user_id: UUID, amount: int) -> None:
-    """Open the account of a new user with ``amount`` credits."""
-    await connection.execute("INSERT INTO accounts (user_id, balance) VALUES ($1, $2)", user_id, amount)
-    await _enter(connection, write, user_id, "grant", amount, amount, "initial credits")
-
-
 @router.get("/balance")
 async def balance(user_id: User, its: With, response: Response) -> Balance:
     """Return the balance, from the cache for at most CACHE_TTL."""
@@ -86,7 +82,7 @@ async def spend(asked: Spend, write: ByUser, its: With) -> Response:
     async def effect(connection: Connection) -> Answer:
         assert write.user_id is not None
         left = await _take(connection, write.user_id, asked.amount)
-        entry = await _enter(connection, write, write.user_id, "spend", -asked.amount, left, asked.reason)
+        entry = await enter(connection, write, write.user_id, "spend", -asked.amount, left, asked.reason)
         return Answer.of(200, Spent(entry_id=entry, amount=asked.amount, balance_after=left))
 
     answer = await carry_out(its.postgres, write, effect)
@@ -138,21 +134,3 @@ async def _take(connection: Connection, user_id: UUID, amount: int) -> int:
         raise Problem(402, f"{amount} credits asked, {await _balance(connection, user_id)} left; nothing was spent")
     assert isinstance(left, int)
     return left
-
-
-async def _enter(
-    connection: Connection, write: Write, user_id: UUID, kind: str, amount: int, after: int, reason: str
-) -> int:
-    entry = await connection.fetchval(
-        "INSERT INTO ledger (user_id, kind, amount, balance_after, reason, request_id, idempotency_key)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
-        user_id,
-        kind,
-        amount,
-        after,
-        reason,
-        write.request_id,
-        write.key,
-    )
-    assert isinstance(entry, int)
-    return entry

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 
 from harness.backend.dependencies import LOST, NO_ANSWER, DependencyDown, Outcome, Words, reason_for
-from harness.backend.problems import Problem
+from harness.backend.refusals import Problem
 
 if TYPE_CHECKING:
     from asyncpg.pool import Pool, PoolConnectionProxy
@@ -77,7 +77,7 @@ class Postgres:
                 yield connection
         except BaseException as error:
             if not _sound(connection, error):
-                connection.terminate()
+                _drop(connection)
             if is_failure(error):
                 raise translated(error) from error
             raise
@@ -99,7 +99,7 @@ class Postgres:
             try:
                 await transaction.commit()
             except FAILURES as error:
-                connection.terminate()
+                _drop(connection)
                 raise translated(error, outcome="unknown") from error
 
     async def close(self) -> None:
@@ -150,7 +150,21 @@ def is_failure(error: BaseException) -> bool:
 def _sound(connection: Connection, error: BaseException) -> bool:
     """Whether the connection is surely in step with the server after ``error``."""
     answered = isinstance(error, Problem | asyncpg.PostgresError)
-    return answered and not is_failure(error) and not connection.is_closed()
+    return answered and not is_failure(error) and not _is_closed(connection)
+
+
+def _drop(connection: Connection) -> None:
+    """Terminate the connection, unless the pool has done so already."""
+    if not _is_closed(connection):
+        connection.terminate()
+
+
+def _is_closed(connection: Connection) -> bool:
+    """Whether it has ended; one that was cut goes back to the pool by itself, and then refuses even this question."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
 
 
 def translated(error: BaseException, outcome: Outcome = "failed") -> DependencyDown:

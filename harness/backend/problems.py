@@ -16,20 +16,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from harness.backend.dependencies import DependencyDown
+from harness.backend.refusals import Problem
 
 RETRY_AFTER_S = 1  # a dependency is asked again at every request, so there is nothing to wait out
 
 log = structlog.get_logger("backend.problems")
-
-
-class Problem(Exception):
-    """The request is answered with this status, and whatever it had begun in the database is rolled back."""
-
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
-        self.headers = headers
 
 
 class ProblemResponse(JSONResponse):

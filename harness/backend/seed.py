@@ -5,14 +5,11 @@ Their passwords are public, so production gets none of them.
 
 from __future__ import annotations
 
-from pydantic import SecretStr
-
-from harness.backend.accounts import Registration, add_user
-from harness.backend.passwords import hash_password
+from harness.backend.executions import Write
 from harness.backend.postgres import Postgres
-from harness.backend.problems import Problem
+from harness.backend.refusals import Problem
 from harness.backend.settings import Settings
-from harness.backend.writes import Write
+from harness.backend.users import add_user
 
 PASSWORD = "sora2-demo"  # noqa: S105 - public on purpose, and never in production
 USERS = {"demo@sora2.example": "Demo", "alice@sora2.example": "Alice", "bob@sora2.example": "Bob"}
@@ -29,9 +26,9 @@ async def seed(settings: Settings) -> list[str]:
 
 
 async def _add(postgres: Postgres, settings: Settings, email: str, name: str) -> bool:
-    asked = Registration(email=email, password=SecretStr(PASSWORD), name=name)
+    granted = settings.initial_credits
     try:
-        await add_user(postgres, WRITE, asked, await hash_password(PASSWORD), settings.initial_credits)
+        await add_user(postgres, WRITE, email=email, name=name, password=PASSWORD, granted=granted)
     except Problem:
         return False  # the address has its user
     return True

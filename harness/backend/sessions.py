@@ -9,7 +9,7 @@ import jwt
 from fastapi import Request
 from starlette.responses import Response
 
-from harness.backend.problems import Problem
+from harness.backend.refusals import Problem
 from harness.backend.settings import Settings
 
 COOKIE = "token"

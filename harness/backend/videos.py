@@ -15,7 +15,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from harness.backend.postgres import Connection
-from harness.backend.problems import Problem
+from harness.backend.refusals import Problem
 from harness.backend.services import User, With
 from harness.backend.writes import Answer, ByUser, Wire, carry_out
 

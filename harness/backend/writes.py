@@ -13,15 +13,15 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
+from harness.backend.executions import Write, record
 from harness.backend.postgres import Connection, Postgres
-from harness.backend.problems import Problem
+from harness.backend.refusals import Problem
 from harness.backend.services import User
 
 REPLAYED = "Idempotent-Replayed"
@@ -31,18 +31,6 @@ class Wire(BaseModel):
     """A JSON object as the API says it: names in camelCase, unknown ones refused."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
-
-
-@dataclass(frozen=True)
-class Write:
-    """A request that changes something."""
-
-    request_id: str
-    method: str
-    path: str
-    user_id: UUID | None = None
-    key: str | None = None
-    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,18 +82,6 @@ async def carry_out(postgres: Postgres, write: Write, effect: Effect) -> Answer:
         if write.key is not None:
             await _keep(connection, write, answer)
     return answer
-
-
-async def record(connection: Connection, write: Write) -> None:
-    """Write the execution's row."""
-    await connection.execute(
-        "INSERT INTO executions (request_id, method, path, user_id, idempotency_key) VALUES ($1, $2, $3, $4, $5)",
-        write.request_id,
-        write.method,
-        write.path,
-        write.user_id,
-        write.key,
-    )
 
 
 async def _claim(connection: Connection, write: Write) -> Answer | None:

@@ -61,8 +61,8 @@ class Origin:
     ) -> Origin:
         """Listen on ``host``: 127.0.0.1, ::1, or localhost for both on one port.
 
-        Small ``receive_buffer`` and ``send_buffer`` (bytes, SO_RCVBUF, SO_SNDBUF) make a slow reader of either side felt
-        at once.  Raises HarnessError.
+        Small ``receive_buffer`` and ``send_buffer`` (bytes, SO_RCVBUF, SO_SNDBUF) make slow readers felt
+        at once, on either side.  Raises HarnessError.
         """
         origin = cls(host, health_path, receive_buffer, send_buffer)
         try:

@@ -142,9 +142,10 @@ def sweep(place: Path | None = None) -> list[Path]:
     return swept
 
 
-def directories(place: Path, run_id: str = "") -> Iterator[Path]:
-    """The run directories of our account in ``place`` (of runs whose id begins with ``run_id``)."""
-    for path in place.glob(f"{_prefix()}{run_id}*"):
+def directories(place: Path, run_id: str | None = None) -> Iterator[Path]:
+    """The run directories of our account in ``place``: all, or those of a run and its workers."""
+    pattern = _prefix() + ("*" if run_id is None else run_id)
+    for path in [*place.glob(pattern), *(place.glob(f"{pattern}-*") if run_id else ())]:
         with contextlib.suppress(FileNotFoundError):
             if path.lstat().st_uid == os.geteuid() and path.is_dir() and not path.is_symlink():
                 yield path

@@ -24,7 +24,7 @@ from harness.traffic.ports import bound
 from harness.traffic.readiness import ready
 
 PROBE_WITHIN_S = 1.0
-WAKE_EVERY_S = 0.1
+WAKE_EVERY_S = 0.02
 NOWHERE = bytes(sock_diag.ADDRESS)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypedDict
 
 from harness.clock import Clock
@@ -13,7 +14,7 @@ from harness.traffic.recording import Attempt
 
 
 class Moment(TypedDict):
-    """A row of the ``attempts`` in results.json: target seconds after the start of the exchange, and what happened."""
+    """A row of ``attempts`` in results.json: target seconds after the start of the exchange, and what happened."""
 
     at_s: float
     outcome: str
@@ -21,7 +22,7 @@ class Moment(TypedDict):
 
 @dataclass(frozen=True)
 class FaultWindow:
-    """A fault was in force from ``began`` to ``healed`` (None: it still is); wall seconds of `harness.clock.now()`."""
+    """A fault was in force from ``began`` to ``healed`` (None: it still is), in wall seconds of `clock.now()`."""
 
     fault: str
     began: float
@@ -76,7 +77,7 @@ class Trace:
     def gaps_s(self) -> list[float]:
         """Target seconds between one try and the next."""
         at = [moment["at_s"] for moment in self.tries()]
-        return [later - earlier for earlier, later in zip(at, at[1:], strict=False)]
+        return [later - earlier for earlier, later in pairwise(at)]
 
     def timeline(self) -> list[Moment]:
         """Everything that happened, in order."""

@@ -40,7 +40,7 @@ class Clock:
         return wall_s * self.speed
 
 
-def poll_until(ready: Callable[[], T], *, within_s: float, what: str) -> T:
+def poll_until(ready: Callable[[], T | None], *, within_s: float, what: str) -> T:
     """Return the first truthy value of ``ready()``.
 
     ``within_s`` is in wall seconds.  Raises HarnessError, naming ``what`` was waited for, when they have passed.
@@ -56,7 +56,7 @@ def poll_until(ready: Callable[[], T], *, within_s: float, what: str) -> T:
         pause.wait(POLL_EVERY_S)
 
 
-async def poll_until_async(ready: Callable[[], T], *, within_s: float, what: str) -> T:
+async def poll_until_async(ready: Callable[[], T | None], *, within_s: float, what: str) -> T:
     """`poll_until` for a coroutine: the event loop goes on meanwhile."""
     deadline = now() + within_s
     while True:

@@ -5,29 +5,49 @@ Law: health is proved before harm, and every fault must be witnessed before anyt
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
+from harness.case import Case
 from harness.clock import Clock, now, poll_until
 from harness.contract.model import Contract
-from harness.errors import ContractViolation, FaultNotWitnessed, HarnessError, NotPromised
+from harness.environment.processes import Owned
+from harness.errors import ContractViolation, FaultNotWitnessed, HarnessError
 from harness.faults import Fault, Witness
 from harness.progress import Progress
-from harness.target.launch import RunningTarget
+from harness.promises import Promises
+from harness.target.memory import Memory, watched
+from harness.target.running import RunningTarget
+from harness.target.starts import Ended, ended
 from harness.toxiproxy.client import Link
-from harness.traffic.client import Client, Pending
+from harness.traffic.client import Client
 from harness.traffic.exchange import Exchange
 from harness.traffic.origin import Origin
-from harness.verdicts.case import Case
+from harness.traffic.pattern import pattern
+from harness.traffic.recording import Attempt
+from harness.traffic.under_way import Pending
 
-SETTLE_S = 3.0  # wall seconds beyond the promise in which a healthy proxy must serve; only a broken one gets there
+T = TypeVar("T")
+
+SETTLE_S = 3.0  # wall seconds past the promise in which a healthy proxy must serve; only a broken one needs them
 EXPIRY_MARGIN_S = 0.02  # wall seconds past an expiry, so that rounding cannot hide it
+CANARY = "/errorpath-canary"
+
+
+class Variants(Protocol):
+    """Whoever can start the same target with other settings."""
+
+    def rig(self, case: Case, settings: Mapping[str, object], upstream: str | None = None) -> Rig:
+        """A rig around such a target."""
+
+    def spawn(self, port: int, environment: Mapping[str, str]) -> Owned:
+        """Start such a target on ``port`` with more environment variables, and do not wait for it."""
 
 
 @dataclass
-class Rig:
+class Rig(Promises):
     """One proxy in front of the origin, for one scenario."""
 
     contract: Contract
@@ -38,6 +58,130 @@ class Rig:
     links: dict[str, Link]
     case: Case
     progress: Progress
+    variants: Variants
+    canary: str = CANARY
+    canary_headers: Mapping[str, str] = field(default_factory=dict)
+    faults_seen: list[Witness] = field(default_factory=list)
+
+    # Requests, with paths below the proxy's base
+
+    def request(self, method: str, path: str, **how: Any) -> Exchange:
+        """One request and what the client saw; ``how`` as in `Client.begin`."""
+        return self.begin(method, path, **how).exchange()
+
+    def get(self, path: str, **how: Any) -> Exchange:
+        """GET."""
+        return self.request("GET", path, **how)
+
+    def post(self, path: str, **how: Any) -> Exchange:
+        """POST."""
+        return self.request("POST", path, **how)
+
+    def begin(self, method: str, path: str, **how: Any) -> Pending:
+        """One request, under way while the scenario goes on."""
+        self.progress.say(f"{method} {path}: waiting for the answer")
+        return self.client.begin(method, path, **how)
+
+    def together(self, count: int, path: str, method: str = "GET", **how: Any) -> list[Exchange]:
+        """``count`` requests at once."""
+        self.progress.say(f"{count} × {method} {path} at once: waiting for the answers")
+        return self.client.together(count, method, path, **how)
+
+    def download(self, path: str) -> Exchange:
+        """GET of a body that is counted and hashed, not kept."""
+        return self.get(path, keep=0)
+
+    def upload(self, path: str, size: int) -> Exchange:
+        """PUT of ``size`` bytes of `pattern`, streamed."""
+        return self.request("PUT", path, content=pattern(size), headers={"Content-Length": str(size)})
+
+    # What reached the upstream
+
+    def origin_tries(self, exchange: Exchange) -> list[Attempt]:
+        """The request's tries that reached the origin."""
+        return self.origin.attempts(exchange.key)
+
+    def only_try(self, exchange: Exchange) -> Attempt:
+        """The one try that reached the origin; ContractViolation when there is another number of them."""
+        tries = self.origin_tries(exchange)
+        if len(tries) != 1:
+            raise ContractViolation("1 try upstream", f"{len(tries)} tries upstream")
+        return tries[0]
+
+    def fields_upstream(self, exchange: Exchange, name: str) -> list[str]:
+        """The values of a header field as the only try carried them."""
+        wanted = name.lower().encode()
+        fields = self.only_try(exchange).headers
+        return [value.decode("latin-1") for key, value in fields if key.lower() == wanted]
+
+    def tries(self, exchange: Exchange) -> list[float]:
+        """When the request was tried (`harness.clock.now`): what the origin met, and what a fault refused."""
+        refused = [at for witness in self.faults_seen for at in witness.times()]
+        reached = [attempt.at for attempt in self.origin_tries(exchange)]
+        return sorted(reached + [at for at in refused if exchange.started <= at <= exchange.ended])
+
+    @property
+    def tries_countable(self) -> bool:
+        """Whether this machine tells refused connects; else only tries that reached the origin are counted."""
+        return all(witness.counted for witness in self.faults_seen)
+
+    def forget(self) -> None:
+        """Forget what the origin saw so far."""
+        self.origin.forget()
+
+    def probes_within(self, target_s: float) -> int:
+        """Probes in the first ``target_s`` target seconds after the first probe."""
+        times = [probe.at for probe in self.origin.probes()]
+        return sum(1 for at in times if at <= times[0] + self.clock.wall(target_s))
+
+    # Waiting
+
+    def until(self, ready: Callable[[], T | None], what: str, *, within_s: float = SETTLE_S) -> T:
+        """The first truthy value of ``ready()``; HarnessError after ``within_s`` wall seconds."""
+        self.progress.say(f"waiting for {what}")
+        value = poll_until(ready, within_s=within_s, what=what)
+        assert value is not None
+        return value
+
+    def until_served(self, path: str, *, within_s: float) -> Exchange:
+        """The first whole 200; ContractViolation when none came within ``within_s`` target seconds and some."""
+        return self._until(path, lambda exchange: exchange.status == 200 and exchange.complete, "served", within_s)
+
+    def until_status(self, path: str, status: int, *, within_s: float) -> Exchange:
+        """The first answer of this status; ContractViolation as in `until_served`."""
+        return self._until(path, lambda exchange: exchange.status == status, f"answered {status}", within_s)
+
+    def _until(self, path: str, good: Callable[[Exchange], bool], what: str, within_s: float) -> Exchange:
+        self.progress.say(f"asking for {path} until it is {what} (at most {within_s:g} s of the target)")
+        deadline = now() + self.clock.wall(within_s) + SETTLE_S
+        while True:
+            exchange = self.client.request("GET", path, headers=dict(self.canary_headers))
+            if good(exchange):
+                return exchange
+            if now() > deadline:
+                raise ContractViolation(f"{path} {what} within {within_s:g} s", exchange.summary())
+
+    def cold(self) -> None:
+        """Let every cached health result expire: no request for longer than it is kept."""
+        self.expire(self.contract.health.ttl_s if self.contract.health else 0, "the health result to expire")
+
+    def expire(self, target_s: float, why: str) -> None:
+        """Let ``target_s`` seconds of the target pass."""
+        until = now() + self.clock.wall(target_s) + EXPIRY_MARGIN_S
+        self.progress.say(f"waiting {target_s:g} s of the target for {why}")
+        poll_until(lambda: now() >= until, within_s=until - now() + 1, what=why)
+
+    def after_tries(self, fault: Witness, count: int) -> None:
+        """Return when a refusing fault met ``count`` tries (where they cannot be counted: by the documented waits)."""
+        if fault.counted:
+            fault.wait_for(count, within_s=self.clock.wall(sum(self.retries.waits_s)) + SETTLE_S)
+        else:
+            waits = self.retries.waits_s
+            self.expire(
+                sum(waits[: count - 1]) + waits[count - 1] / 2, f"{count} tries, which cannot be counted here"
+            )
+
+    # Faults
 
     def link(self, hop: str) -> Link:
         """The link of a hop; HarnessError when this rig has none."""
@@ -46,56 +190,18 @@ class Rig:
         except KeyError:
             raise HarnessError(f"there is no hop {hop!r} here; there are {', '.join(self.links)}") from None
 
-    def get(self, path: str, **more: Any) -> Exchange:
-        """GET ``path`` below the proxy's base."""
-        return self.request("GET", path, **more)
-
-    def post(self, path: str, **more: Any) -> Exchange:
-        """POST to ``path`` below the proxy's base."""
-        return self.request("POST", path, **more)
-
-    def request(self, method: str, path: str, **more: Any) -> Exchange:
-        """One request and what the client saw."""
-        return self.begin(method, path, **more).result()
-
-    def begin(self, method: str, path: str, **more: Any) -> Pending:
-        """One request, under way while the scenario goes on."""
-        self.progress.say(f"{method} {path}: waiting for the answer")
-        return self.client.begin(method, path, **more)
-
-    def together(self, count: int, path: str, method: str = "GET", **more: Any) -> list[Exchange]:
-        """``count`` requests at once."""
-        self.progress.say(f"{count} × {method} {path} at once")
-        return self.client.together(count, method, path, **more)
-
     def prove_healthy(self) -> Exchange:
         """One good request through the same way.
 
-        A proxy that does not serve within the health check's time and then some never kept its first promise: the
-        scenario cannot begin (HarnessError).
+        HarnessError when the proxy does not serve within the health check's time and then some: the scenario
+        cannot begin.
         """
-        within = self.clock.wall(self.ttl_s) + SETTLE_S
-        self.progress.say(f"proving health before harm (at most {within:.1f} s)")
-        return poll_until(self._served, within_s=within, what=f"{self.target.base_url} to serve before the fault")
+        within = self.clock.wall(self.contract.health.ttl_s if self.contract.health else 0) + SETTLE_S
+        return self.until(self._served, f"{self.target.base_url} to serve before the fault", within_s=within)
 
     def _served(self) -> Exchange | None:
-        exchange = self.client.request("GET", "/errorpath-canary")
+        exchange = self.client.request("GET", self.canary, headers=dict(self.canary_headers))
         return exchange if exchange.status == 200 and exchange.complete else None
-
-    @property
-    def ttl_s(self) -> float:
-        """How long the target keeps a health result, in target seconds; 0 when it promises no check."""
-        return self.contract.health.ttl_s if self.contract.health else 0.0
-
-    def cold(self) -> None:
-        """Let every cached health result expire: no request for longer than it is kept."""
-        self.expire(self.ttl_s, "the health result to expire")
-
-    def expire(self, target_s: float, why: str) -> None:
-        """Let ``target_s`` seconds of the target pass."""
-        until = now() + self.clock.wall(target_s) + EXPIRY_MARGIN_S
-        self.progress.say(f"waiting {target_s:g} s of the target for {why}")
-        poll_until(lambda: now() >= until, within_s=until - now() + 1, what=why)
 
     @contextmanager
     def broken(self, *faults: Fault, prove: bool = True) -> Iterator[Witness]:
@@ -110,11 +216,14 @@ class Rig:
         try:
             with ExitStack() as stack:
                 witnesses += [stack.enter_context(fault.inject(self)) for fault in faults]
+                self.faults_seen += witnesses
                 yield witnesses[0]
                 evidence = [witness.evidence() for witness in witnesses]
         except ContractViolation as violation:
             self._believe([witness.evidence() for witness in witnesses], faults, violation)
             raise
+        for witness in witnesses:
+            witness.ended = now()
         self._believe(evidence, faults)
 
     def _believe(
@@ -125,7 +234,37 @@ class Rig:
                 raise FaultNotWitnessed(f"{fault!r} was applied, and nothing shows that it hit") from cause
             self.case.witnesses.append(seen)
 
-    def promised(self, need: str) -> None:
-        """Raise NotPromised when the contract lacks ``need``."""
-        if not self.contract.promises(need):
-            raise NotPromised(f"{need} is not in the target's contract")
+    # The target itself
+
+    @property
+    def upstream_address(self) -> str:
+        """HOST:PORT that the target was told to forward to."""
+        host, port = self.link("upstream").listen
+        return f"{host}:{port}"
+
+    @property
+    def upstream_base(self) -> str:
+        """What the route's base becomes upstream."""
+        return self.target.file.routes.upstream_base
+
+    def milliseconds(self, target_s: float) -> int:
+        """Milliseconds of the wall, as the target is told a duration of ``target_s`` target seconds."""
+        return round(self.clock.wall(target_s) * 1000)
+
+    def memory(self) -> AbstractContextManager[Memory]:
+        """The target's resident memory while the block runs."""
+        return watched(self.target)
+
+    def start_on_a_taken_port(self) -> Ended:
+        """How another one of this target ends whose port is taken."""
+        return ended(lambda port: self.variants.spawn(port, {}), taken=True)
+
+    def start_with(self, environment: Mapping[str, str]) -> Ended:
+        """How another one of this target ends with these environment variables."""
+        return ended(lambda port: self.variants.spawn(port, environment), taken=False)
+
+    # Other settings
+
+    def variant(self, *, upstream: str | None = None, **settings: object) -> Rig:
+        """The same target with other settings (names of the target file; target seconds) or another upstream."""
+        return self.variants.rig(self.case, settings, upstream)

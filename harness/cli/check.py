@@ -70,7 +70,7 @@ class _View:
         self._watch.__enter__()
 
     def _progress_folder(self) -> Path | None:
-        return self._run.directory.path if self._run else None
+        return self._run.progress if self._run else None
 
     def errorpath_started(self, config: pytest.Config) -> None:
         """The environment is up."""

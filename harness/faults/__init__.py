@@ -39,12 +39,14 @@ class Witness:
     """Whether a fault hit, told by the wire.
 
     ``hits`` counts what the fault did so far, ``times`` says when (`harness.clock.now`), ``detail`` says it in words.
-    A fault with no hits was not witnessed.
+    A fault with fewer hits than ``required`` was not witnessed.
     """
 
     detail: Callable[[], str]
     hits: Callable[[], int]
     times: Callable[[], list[float]] = list
+    counted: bool = True  # whether every hit is counted; else ``hits`` only says that there was one
+    required: int = 1  # hits without which the fault was not witnessed; 0 where applying it proved it
     began: float = field(default_factory=now)
     ended: float | None = None
 
@@ -54,7 +56,7 @@ class Witness:
 
     def evidence(self) -> str | None:
         """What shows that the fault hit, or None."""
-        return self.detail() if self.hits() else None
+        return self.detail() if self.hits() >= self.required else None
 
 
 class Fault(Protocol):

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.faults import Stage, Witness
+from harness.traffic.replies import echo, healthy
 
 if TYPE_CHECKING:
     from harness.traffic.recording import Attempt
-    from harness.traffic.replies import Behaviour
+    from harness.traffic.steps import Behaviour
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Route:
                 hits=lambda: len(stage.origin.attempts()) - before,
             )
         finally:
-            stage.origin.script(route=[])
+            stage.origin.script(route=[echo()])
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Probe:
                 hits=lambda: len(stage.origin.probes()) - before,
             )
         finally:
-            stage.origin.script(health=[])
+            stage.origin.script(health=[healthy()])
 
 
 def _told(attempts: list[Attempt]) -> str:

@@ -17,9 +17,7 @@ from harness.errors import HarnessError, UsageError
 from harness.plugin import hooks, outcomes
 from harness.plugin.fixtures import *  # noqa: F403  # fixtures are found by name
 from harness.plugin.scenario_index import scenario_paths, scenarios_folder
-from harness.plugin.session import RUN, Run
-
-WORKER_INPUT = "errorpath"
+from harness.plugin.session import RUN, WORKER_INPUT, Run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -90,6 +88,9 @@ def pytest_runtest_makereport(
     return report
 
 
+CRASHED = "???"  # xdist's phase for a test during which the worker died
+
+
 class _Controller:
     """What only the controller does: gather records, write the results, decide the exit code."""
 
@@ -100,7 +101,7 @@ class _Controller:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep a scenario's record; a scenario whose worker died gets one saying so."""
         record = outcomes.record_in(report)
-        if record is None and report.when == "???":
+        if record is None and str(report.when) == CRASHED:
             path = scenario_paths().get(report.nodeid.split("[")[0])
             record = outcomes.lost(path, report.nodeid, "the worker died during the scenario") if path else None
         if record is not None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from harness.case import Case
 from harness.contract.catalogue import BY_ID
-from harness.errors import ContractViolation
+from harness.errors import ContractViolation, Disturbed
 from harness.report.results import Record
-from harness.verdicts.case import Case
+from harness.verdicts.timing import SCHEDULING_S
 from harness.verdicts.verdict import Verdict, verdict_of
 
 CASE = pytest.StashKey[Case]()
@@ -38,7 +39,7 @@ def attach(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestRep
     case = item.stash.get(CASE, None)
     if case is None or (call.when != "call" and call.excinfo is None):
         return
-    raised = call.excinfo.value if call.excinfo else None
+    raised = _judged(case, call.excinfo.value if call.excinfo else None)
     verdict = verdict_of(raised)
     if call.when != "call" and verdict is Verdict.FAIL:
         verdict = Verdict.INVALID  # outside the scenario itself nothing is claimed of the proxy
@@ -46,9 +47,18 @@ def attach(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestRep
         report.outcome = "skipped"
         report.longrepr = (str(item.path), item.location[1] or 0, f"not promised: {raised}")
     elif raised is not None:
+        report.outcome = "failed"
         report.longrepr = f"{verdict}: {_reason(raised)}\n\n{report.longreprtext}"
     record = _record(case, verdict, raised, time.monotonic() - item.stash[STARTED])
     report.user_properties.append((PROPERTY, json.dumps(record)))
+
+
+def _judged(case: Case, raised: BaseException | None) -> BaseException | None:
+    """What is to be judged: a claim about time during which this machine stalled says nothing, kept or broken."""
+    stall_s = case.stall_s()
+    if not case.timed or stall_s <= SCHEDULING_S or not (raised is None or isinstance(raised, ContractViolation)):
+        return raised
+    return Disturbed(f"this machine stalled for {stall_s:.3f} s, more than the {SCHEDULING_S:g} s allowed for")
 
 
 def _record(case: Case, verdict: Verdict, raised: BaseException | None, wall_s: float) -> Record:

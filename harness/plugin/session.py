@@ -22,6 +22,7 @@ from harness.report.junit import write_junit
 from harness.report.results import Results
 
 RUN = pytest.StashKey["Run"]()
+WORKER_INPUT = "errorpath"
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Run:
     endpoints: Endpoints
     folder: Path
     results: Results
+    progress: Path
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -61,7 +63,7 @@ class Run:
             seed=choices.seed,
             versions=endpoints.versions,
         )
-        return cls(chosen, directory, environment, endpoints, folder, results, started)
+        return cls(chosen, directory, environment, endpoints, folder, results, directory.folder("progress"), started)
 
     def for_worker(self) -> str:
         """What a worker is told, as JSON."""
@@ -69,7 +71,8 @@ class Run:
             {
                 "choices": self.plan.choices.to_json(),
                 "endpoints": self.endpoints.to_json(),
-                "directory": str(self.directory.path),
+                "run_id": self.directory.id,
+                "progress": str(self.progress),
             }
         )
 

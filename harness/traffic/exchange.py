@@ -79,6 +79,11 @@ class Exchange:
         """Wall seconds from the start of the request to the end of the answer."""
         return self.ended - self.started
 
+    @property
+    def text(self) -> str:
+        """The body that was kept, as text."""
+        return self.body.decode("utf-8", "replace")
+
     def json(self) -> Any:
         """The body as JSON; raises ContractViolation when it is none, for the proxy wrote it."""
         try:

@@ -113,6 +113,10 @@ class Origin:
         self.open()
         self._recording.forget()
 
+    def forget(self) -> None:
+        """Drop all records and go on; connections stay open."""
+        self._recording.forget()
+
     # What it saw
 
     def attempts(self, key: str | None = None, include_health: bool = False) -> list[Attempt]:

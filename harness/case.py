@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,8 @@ class Case:
     attempts: list[dict[str, Any]] = field(default_factory=list)
     standards: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    timed: bool = False  # whether a claim was about time, which a stall of this machine makes void
+    stall_s: Callable[[], float] = lambda: 0.0  # the longest this machine kept us waiting so far, in wall seconds
 
     def claim(self, *, holds: bool, expected: str, actual: str) -> None:
         """Record a claim; raises ContractViolation when it does not hold."""

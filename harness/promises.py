@@ -1,0 +1,58 @@
+"""The parts of a contract as a scenario asks for them; asking for one that is not promised ends it as ``n/a``."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from harness.contract.model import Contract, Health, ProcessPromise, Retries, Streaming
+from harness.errors import NotPromised
+
+T = TypeVar("T")
+
+
+def _promised(part: T | None, name: str) -> T:
+    if part is None:
+        raise NotPromised(f"{name} is not in the target's contract")
+    return part
+
+
+class Promises:
+    """Shortcuts into ``contract``; each raises NotPromised when its part is absent.  Seconds are the target's."""
+
+    contract: Contract
+
+    @property
+    def retries(self) -> Retries:
+        """The promise of retries."""
+        return _promised(self.contract.retries, "retries")
+
+    @property
+    def health(self) -> Health:
+        """The promise of a health check."""
+        return _promised(self.contract.health, "health")
+
+    @property
+    def process(self) -> ProcessPromise:
+        """The promises about starting."""
+        return _promised(self.contract.process, "process")
+
+    @property
+    def streaming(self) -> Streaming:
+        """The promises about memory."""
+        return _promised(self.contract.streaming, "streaming")
+
+    @property
+    def deadline_s(self) -> float:
+        """What a client waits at most."""
+        return _promised(self.contract.timeout, "timeout").request_s
+
+    @property
+    def connect_s(self) -> float:
+        """What a connect may take; 0 when nothing is said of it."""
+        return _promised(self.contract.timeout, "timeout").connect_s or 0.0
+
+    @property
+    def allowed_origin(self) -> str:
+        """A browser origin that may send credentials."""
+        allowed = _promised(self.contract.cors, "cors").allowed
+        return _promised(allowed[0] if allowed else None, "cors.allowed")

@@ -1,0 +1,175 @@
+"""One worker's stack: client → proxy → link → origin, and proxy → link → backend → links → PostgreSQL, Redis.
+
+Everything is started when it is first asked for and kept for the worker's next scenarios; a proxy with other
+settings is a proxy of its own.  Links, database and key space belong to this worker alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from harness.backend_process import Backend
+from harness.case import Case
+from harness.environment import ports
+from harness.environment.endpoints import Endpoints, WorkerEndpoints, for_worker
+from harness.environment.processes import Owned
+from harness.environment.rundir import RunDirectory
+from harness.plan import Plan
+from harness.progress import Progress
+from harness.rig import Rig
+from harness.system import System
+from harness.target.launch import RunningTarget, launch, spawn
+from harness.target.speed import promised_settings
+from harness.toxiproxy.client import Link, LinkServer
+from harness.traffic.client import Client
+from harness.traffic.origin import Origin
+
+KEPT_VARIANTS = 6  # proxies with other settings kept running per worker; each costs 40 MB
+
+Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+@dataclass
+class Stack:
+    """What one worker has running; `close` ends it."""
+
+    plan: Plan
+    endpoints: Endpoints
+    worker: str
+    directory: RunDirectory
+    progress: Progress
+    _closing: ExitStack = field(default_factory=ExitStack)
+    _targets: dict[Key, RunningTarget] = field(default_factory=dict)
+    _clients: dict[str, Client] = field(default_factory=dict)
+
+    @cached_property
+    def servers(self) -> WorkerEndpoints:
+        """This worker's database and key space."""
+        return for_worker(self.endpoints, self.worker)
+
+    @cached_property
+    def link_server(self) -> LinkServer:
+        """The Toxiproxy server of the run."""
+        return LinkServer(self.endpoints.toxiproxy)
+
+    @cached_property
+    def origin(self) -> Origin:
+        """The scripted upstream."""
+        routes, health = self.plan.target.routes, self.plan.contract.health
+        path = routes.upstream_base + (health.path if health else "/health")
+        return self._closing.enter_context(Origin.start(health_path=path))
+
+    @cached_property
+    def origin_link(self) -> Link:
+        """Proxy → origin."""
+        return self._link("origin", self.origin.address)
+
+    @cached_property
+    def backend(self) -> Backend:
+        """The real API on this worker's PostgreSQL and Redis, by way of links."""
+        postgres = self._link("postgres", "{}:{}".format(*self.servers.postgres_address))
+        redis = self._link("redis", "{}:{}".format(*self.servers.redis_address))
+        self.progress.say("starting the backend: migrations, then the API")
+        backend = Backend.start(self.directory, self.servers, postgres, redis, self.plan.clock)
+        self._closing.callback(backend.stop)
+        return backend
+
+    @cached_property
+    def backend_link(self) -> Link:
+        """Proxy → backend."""
+        return self._link("backend", f"127.0.0.1:{self.backend.port}")
+
+    def _link(self, name: str, upstream: str) -> Link:
+        listen = f"127.0.0.1:{ports.choose()}"
+        link = self.link_server.create(f"{self.directory.id}-{name}", upstream, listen=listen)
+        self._closing.callback(link.remove)
+        return link
+
+    def rig(self, case: Case, settings: Mapping[str, object] | None = None, upstream: str | None = None) -> Rig:
+        """A rig in front of the origin, with nothing scripted and nothing recorded."""
+        self.origin.forget()
+        target = self.target(upstream or url(self.origin_link), settings or {})
+        return Rig(
+            contract=self.plan.contract,
+            clock=self.plan.clock,
+            target=target,
+            client=self._client(target),
+            origin=self.origin,
+            links={"upstream": self.origin_link},
+            case=case,
+            progress=self.progress,
+            variants=self,
+        )
+
+    def system(self, case: Case) -> System:
+        """A rig in front of the backend."""
+        target = self.target(url(self.backend_link), {})
+        return System(
+            contract=self.plan.contract,
+            clock=self.plan.clock,
+            target=target,
+            client=self._client(target),
+            origin=self.origin,
+            links={"upstream": self.backend_link, "postgres": self.backend.postgres, "redis": self.backend.redis},
+            case=case,
+            progress=self.progress,
+            variants=self,
+            backend=self.backend,
+            fresh_servers=lambda: for_worker(self.endpoints, f"{self.worker}-fresh"),
+        )
+
+    def target(self, upstream: str, settings: Mapping[str, object]) -> RunningTarget:
+        """The target in front of ``upstream`` with ``settings``, started when there is none yet."""
+        key = (upstream, tuple(sorted((name, str(value)) for name, value in settings.items())))
+        running = self._targets.get(key)
+        if running is None or not running.process.alive():
+            self._make_room()
+            self.progress.say(f"starting {self.plan.target.name} {dict(settings) or ''}")
+            running = launch(
+                self.plan.target,
+                upstream=upstream,
+                run=self.directory,
+                clock=self.plan.clock,
+                settings={**promised_settings(self.plan.target, self.plan.contract), **settings},
+            )
+            self._targets[key] = running
+        return running
+
+    def spawn(self, port: int, environment: Mapping[str, str]) -> Owned:
+        """Start the target on ``port``, in front of the origin, with more environment variables; do not wait."""
+        return spawn(
+            self.plan.target,
+            port=port,
+            upstream=url(self.origin_link),
+            run=self.directory,
+            clock=self.plan.clock,
+            settings=promised_settings(self.plan.target, self.plan.contract),
+            extra_env=environment,
+        )
+
+    def _make_room(self) -> None:
+        while len(self._targets) >= KEPT_VARIANTS:
+            oldest = next(key for key in self._targets if key[1]) if any(k[1] for k in self._targets) else None
+            self._targets.pop(oldest or next(iter(self._targets))).stop()
+
+    def _client(self, target: RunningTarget) -> Client:
+        if target.base_url not in self._clients:
+            self._clients[target.base_url] = self._closing.enter_context(Client(target.base_url))
+        return self._clients[target.base_url]
+
+    def close(self) -> None:
+        """Stop everything this worker started; calling it twice is harmless."""
+        self._closing.close()
+        for target in self._targets.values():
+            target.stop()
+        self._targets.clear()
+        self.directory.remove()
+
+
+def url(link: Link) -> str:
+    """Where a proxy finds the hop's link."""
+    host, port = link.listen
+    return f"http://{host}:{port}"

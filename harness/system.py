@@ -1,0 +1,130 @@
+"""A rig in front of the real backend: the proxy, the API, PostgreSQL and Redis, and what the database says after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from harness.backend_process import POOL_SIZE, Backend, FreshBackend
+from harness.clock import now
+from harness.environment.endpoints import WorkerEndpoints
+from harness.errors import ContractViolation, HarnessError
+from harness.ledger import Books, Ledger
+from harness.rig import SETTLE_S, Rig
+from harness.target.starts import Ended
+from harness.traffic.exchange import Exchange
+from harness.traffic.under_way import Pending
+
+BALANCE = "/credits/balance"
+SPEND = "/credits/spend"
+
+
+@dataclass
+class System(Rig):
+    """The whole stack, for one scenario; requests carry the session of a seeded user."""
+
+    backend: Backend = field(kw_only=True)
+    fresh_servers: Callable[[], WorkerEndpoints] = field(kw_only=True)
+    canary: str = BALANCE
+
+    def __post_init__(self) -> None:
+        self.canary_headers = self.session
+
+    @cached_property
+    def session(self) -> dict[str, str]:
+        """The headers of a user who is logged in."""
+        return self.backend.session()
+
+    @property
+    def ledger(self) -> Ledger:
+        """The database, directly."""
+        return Ledger(self.backend.servers.database_url)
+
+    @property
+    def pool_size(self) -> int:
+        """Connections to PostgreSQL that the backend has at most."""
+        return POOL_SIZE
+
+    # Requests of a user who is logged in
+
+    def begin(self, method: str, path: str, **how: Any) -> Pending:
+        """A request with the user's session."""
+        headers = {**self.session, **dict(how.pop("headers", {}))}
+        return super().begin(method, path, headers=headers, **how)
+
+    def begin_spend(self, amount: int, key: str | None = None) -> Pending:
+        """Spend credits, not idempotent unless it carries a key."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return self.begin("POST", SPEND, json={"amount": amount}, headers=headers)
+
+    def spend(self, amount: int) -> Exchange:
+        """Spend credits and wait."""
+        return self.begin_spend(amount).exchange()
+
+    def spend_together(self, count: int) -> list[Exchange]:
+        """``count`` spendings at once."""
+        self.progress.say(f"{count} × POST {SPEND} at once: waiting for the answers")
+        return [pending.exchange() for pending in [self.begin_spend(1) for _ in range(count)]]
+
+    def write(self, method: str) -> Exchange:
+        """A write by this method, not idempotent: POST spends, PATCH lengthens a video."""
+        return self.prepared(method).exchange()
+
+    def prepared(self, method: str) -> Pending:
+        """The write of `write`, begun."""
+        if method == "POST":
+            return self.begin_spend(3)
+        return self.begin(method, f"/videos/{self.video}", json={"extendS": 1})
+
+    @cached_property
+    def video(self) -> str:
+        """The id of a video of this user, made past the proxy and every fault of its hop."""
+        made = self.backend.client.post("/api/videos/generate", json={"prompt": "a cat"}, headers=self.session)
+        if made.status != 202:
+            raise HarnessError(f"the backend made no video: {made.summary()} {made.body[:200]!r}")
+        return str(made.json()["id"])
+
+    # What the database says
+
+    def executions(self, exchange: Exchange) -> int:
+        """How often PostgreSQL says the request was executed."""
+        return self.ledger.executions(exchange.key)
+
+    def books(self) -> Books:
+        """What no failure may change."""
+        return self.ledger.books()
+
+    # The backend, directly
+
+    def backend_get(self, path: str) -> Exchange:
+        """GET past the proxy."""
+        return self.backend.get(path)
+
+    def until_health(self, code: int, *, status: str | None = None) -> Exchange:
+        """The backend's health once it says ``code`` (and ``status``); ContractViolation when it does not."""
+        self.progress.say(f"waiting for the backend's health to say {code} {status or ''}")
+        deadline = now() + SETTLE_S
+        while True:
+            exchange = self.backend.health()
+            if exchange.status == code and status in (None, exchange.json()["status"]):
+                return exchange
+            if now() > deadline:
+                raise ContractViolation(
+                    f"backend health {code} {status or ''}", f"{exchange.status} {exchange.body!r}"
+                )
+
+    def backend_log(self) -> str:
+        """The backend's ``logs/combined.log``."""
+        return self.backend.log()
+
+    def start_backend_on_a_taken_port(self) -> Ended:
+        """How a second backend ends whose port is taken."""
+        return self.backend.start_on_a_taken_port()
+
+    def fresh_backend(self) -> AbstractContextManager[FreshBackend]:
+        """A backend on a new, empty database."""
+        self.progress.say("starting a backend on a fresh database")
+        return self.backend.fresh(self.fresh_servers(), self.clock)

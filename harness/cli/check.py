@@ -50,7 +50,7 @@ def _workers(asked: str, choices: Choices) -> int:
 
 
 def _pytest_arguments(choices: Choices, workers: int) -> list[str]:
-    flags = [str(SCENARIOS), "-p", "harness.plugin", "-p", "no:terminal", "-p", "no:cacheprovider"]
+    flags = [str(SCENARIOS), "-p", "no:terminal", "-p", "no:cacheprovider"]
     flags += [f"--rootdir={SCENARIOS.parent}", "-n", str(workers), "--dist", "worksteal"]
     for name, value in choices.to_json().items():
         if value not in (None, (), []):
@@ -72,15 +72,15 @@ class _View:
     def _progress_folder(self) -> Path | None:
         return self._run.progress if self._run else None
 
-    def errorpath_started(self, config: pytest.Config) -> None:
+    def pytest_errorpath_started(self, config: pytest.Config) -> None:
         """The environment is up."""
         self._run = config.stash[RUN]
 
-    def errorpath_record(self, record: Record) -> None:
+    def pytest_errorpath_record(self, record: Record) -> None:
         """A scenario is finished."""
         self._watch.finished(record)
 
-    def errorpath_finished(self, data: dict[str, Any]) -> None:
+    def pytest_errorpath_finished(self, data: dict[str, Any]) -> None:
         """The results are written."""
         self._data = data
 

@@ -33,15 +33,15 @@ class Refused:
         host, port = link.listen
         with link.disabled():
             refused_connect(host, port)
+            ours = f"a connect of our own to the {self.hop} link was refused"
+            if not Refusals.available():
+                yield Witness(detail=lambda: ours, hits=lambda: 1, counted=False)
+                return
             with Refusals(port) as refusals:
                 yield Witness(
-                    detail=lambda: (
-                        f"a connect of our own to the {self.hop} link was refused"
-                        + (f", and {len(refusals.times())} of the target's" if refusals.counts else "")
-                    ),
-                    hits=lambda: len(refusals.times()) if refusals.counts else 1,
+                    detail=lambda: f"{ours}, and {len(refusals.times())} of others",
+                    hits=lambda: len(refusals.times()),
                     times=refusals.times,
-                    counted=refusals.counts,
                     required=0,
                 )
 

@@ -2,6 +2,8 @@
 
 Loaded by the checkout's ``conftest.py`` or by ``-p harness.plugin``.  The controller starts the environment when the
 arguments reach the scenarios; xdist's workers are told where it is.
+
+PYTEST_DONT_REWRITE: there is no assert here, and the command line has imported parts of it before pytest does.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(exc)) from exc
     except HarnessError as exc:
         pytest.exit(f"errorpath: {exc}", returncode=3)
-    config.hook.errorpath_started(config=config)
+    config.hook.pytest_errorpath_started(config=config)
 
 
 def _reaches_scenarios(config: pytest.Config) -> bool:
@@ -106,7 +108,7 @@ class _Controller:
             record = outcomes.lost(path, report.nodeid, "the worker died during the scenario") if path else None
         if record is not None:
             self._run.results.records.append(record)
-            self._config.hook.errorpath_record(record=record)
+            self._config.hook.pytest_errorpath_record(record=record)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -114,7 +116,7 @@ class _Controller:
         data = self._run.finish()
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             session.exitstatus = data["exit"]
-        self._config.hook.errorpath_finished(data=data)
+        self._config.hook.pytest_errorpath_finished(data=data)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

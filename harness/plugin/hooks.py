@@ -9,13 +9,13 @@ import pytest
 from harness.report.results import Record
 
 
-def errorpath_started(config: pytest.Config) -> None:
+def pytest_errorpath_started(config: pytest.Config) -> None:
     """The environment is up; ``config.stash[harness.plugin.session.RUN]`` is the run."""
 
 
-def errorpath_record(record: Record) -> None:
+def pytest_errorpath_record(record: Record) -> None:
     """A scenario left its record."""
 
 
-def errorpath_finished(data: dict[str, Any]) -> None:
+def pytest_errorpath_finished(data: dict[str, Any]) -> None:
     """``results.json`` is written; ``data`` is what it holds."""

@@ -1,0 +1,46 @@
+"""The failures every error path's shape is checked with: one of each documented error, and how to cause it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.contract.model import ErrorKind
+from harness.faults import Fault
+from harness.faults.link import Refused
+from harness.faults.origin import Probe, Route
+from harness.rig import Rig
+from harness.traffic.exchange import Exchange
+from harness.traffic.replies import garbage, reset, silent, unhealthy
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cause, the documented error it must end in, and the RFC 9209 types that name it."""
+
+    name: str
+    kind: ErrorKind
+    fault: Fault
+    types: tuple[str, ...]
+    cold: bool = False  # let the health result expire first
+
+    def __str__(self) -> str:
+        return self.name
+
+
+FAILURES = [
+    Failure("refused", "refused", Refused(), ("connection_refused",)),
+    Failure("unavailable", "unavailable", Probe(unhealthy(503)), ("destination_unavailable",), cold=True),
+    Failure("silent", "timeout", Route(silent()), ("http_response_timeout",)),
+    Failure("reset", "failed", Route(reset()), ("connection_terminated",)),
+    Failure("garbage", "failed", Route(garbage()), ("http_protocol_error",)),
+]
+
+
+def fail(rig: Rig, failure: Failure, **request: Any) -> Exchange:
+    """Cause the failure with a request that may be retried, and return what the client saw."""
+    rig.prove_healthy()
+    if failure.cold:
+        rig.cold()
+    with rig.broken(failure.fault, prove=False):
+        return rig.get("/items", **request)

@@ -1,0 +1,169 @@
+"""Detailed Error Messages: one shape, the documented titles, the right cause, and no secrets in production."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.faults import Fault
+from harness.faults.link import Refused
+from harness.faults.origin import Probe, Route
+from harness.faults.port import FullBacklog
+from harness.rig import Rig
+from harness.traffic.replies import (
+    empty_reply,
+    garbage,
+    half_head,
+    malformed,
+    reset,
+    reset_mid_head,
+    silent,
+    unhealthy,
+)
+from harness.traffic.steps import Behaviour
+from harness.verdicts.expect import Expect
+from scenarios.failures import FAILURES, Failure, fail
+
+
+@pytest.mark.error_path("error-refused")
+def test_a_refused_connection_says_how_to_start_the_backend(rig: Rig, expect: Expect) -> None:
+    """The refused error names address and cause, says how to start the backend, and counts retries and duration."""
+    with rig.broken(Refused()):
+        exchange = rig.get("/items")
+
+    details = expect.error(exchange, "refused")
+    expect.contains("apiUrl", details.get("apiUrl"), rig.upstream_address)
+    expect.contains("suggestion", details.get("suggestion"), "start")
+    expect.equal("retries", rig.retries.max, details.get("retries"))
+    expect.duration(details, exchange, at_least_s=sum(rig.retries.waits_s))
+    expect.header_present(exchange, "retry-after")
+
+
+@pytest.mark.error_path("error-timeout")
+def test_a_timeout_says_how_long_was_waited(rig: Rig, expect: Expect) -> None:
+    """The timeout error carries the limit and the time that passed, in milliseconds."""
+    with rig.broken(Route(silent())):
+        exchange = rig.get("/items")
+
+    details = expect.error(exchange, "timeout")
+    expect.equal("timeout in ms", rig.milliseconds(rig.deadline_s), details.get("timeout"))
+    expect.duration(details, exchange, at_least_s=rig.deadline_s)
+
+
+@pytest.mark.error_path("error-unavailable")
+def test_an_unavailable_backend_is_told_from_a_failed_request(rig: Rig, expect: Expect) -> None:
+    """The health gate's error says that it was the health check, what to do, and when to come back."""
+    rig.prove_healthy()
+    rig.cold()
+
+    with rig.broken(Probe(unhealthy(503)), prove=False):
+        exchange = rig.get("/items")
+
+    details = expect.error(exchange, "unavailable")
+    expect.equal("healthCheckFailed", True, details.get("healthCheckFailed"))
+    expect.that(bool(details.get("suggestion")), "a suggestion", repr(details.get("suggestion")))
+    expect.header_present(exchange, "retry-after")
+
+
+CAUSES = [
+    pytest.param(reset(), {"ECONNRESET"}, id="reset"),
+    pytest.param(reset_mid_head(), {"ECONNRESET"}, id="reset-mid-head"),
+    pytest.param(empty_reply(), {"ECONNRESET"}, id="empty-reply"),
+    pytest.param(half_head(), {"ECONNRESET", "EPROTO"}, id="half-head"),
+    pytest.param(garbage(), {"EPROTO"}, id="garbage"),
+    pytest.param(malformed(b"HTTP/1.1 abc OK\r\n\r\n"), {"EPROTO"}, id="bad-status-line"),
+]
+
+
+@pytest.mark.error_path("error-other")
+@pytest.mark.parametrize(("behaviour", "codes"), CAUSES)
+def test_every_other_failure_names_its_cause(rig: Rig, expect: Expect, behaviour: Behaviour, codes: set[str]) -> None:
+    """A reset, cut-off or malformed answer is 502 "Proxy Request Failed", and errorCode names the cause."""
+    with rig.broken(Route(behaviour)):
+        exchange = rig.post("/items", content=b"{}")
+
+    details = expect.error(exchange, "failed")
+    expect.one_of("errorCode", sorted(codes), details.get("errorCode"))
+    expect.tries(exchange, 1)
+
+
+@pytest.mark.error_path("error-other")
+@pytest.mark.parametrize(
+    ("upstream", "codes"),
+    [
+        pytest.param("http://no-such-host.invalid:3101", ("ENOTFOUND", "EAI_AGAIN"), id="unknown-name"),
+        pytest.param("https://{upstream}", ("EPROTO", "ETLS"), id="tls-refused"),
+    ],
+)
+def test_an_upstream_that_cannot_be_reached_names_its_cause(
+    rig: Rig, expect: Expect, upstream: str, codes: tuple[str, ...]
+) -> None:
+    """A name that does not resolve, or a port that speaks no TLS, ends in a clear error, never in a hang."""
+    rig = rig.variant(upstream=upstream.format(upstream=rig.upstream_address))
+
+    exchange = rig.get(rig.health.path)
+
+    details = expect.error(exchange, "failed")
+    expect.one_of("errorCode", codes, details.get("errorCode"))
+
+
+@pytest.mark.error_path("error-development")
+def test_development_shows_the_cause(rig: Rig, expect: Expect) -> None:
+    """In development the error shows a stack or the underlying cause."""
+    with rig.broken(Route(reset())):
+        exchange = rig.post("/items", content=b"{}")
+
+    details = expect.error(exchange, "failed")
+    shown = str(details.get("stack") or details.get("cause") or "")
+    expect.that(len(shown) > 20, "a stack or cause in the details", f"details {', '.join(details)}")
+
+
+@pytest.mark.error_path("error-production")
+@pytest.mark.parametrize("failure", FAILURES, ids=str)
+def test_production_tells_nothing_of_the_inside(rig: Rig, expect: Expect, failure: Failure) -> None:
+    """In production no error carries a stack, a path, the upstream's address or a secret, in body or headers."""
+    rig = rig.variant(environment="production")
+
+    exchange = fail(rig, failure, headers={"Authorization": "Bearer tell-nobody", "Cookie": "session=tell-nobody"})
+
+    expect.status(exchange, rig.contract.errors[failure.kind].status)
+    expect.equal("error", rig.contract.errors[failure.kind].error, exchange.json()["error"])
+    production = rig.contract.production
+    for name in production.hidden if production else ():
+        expect.that(name not in exchange.json().get("details", {}), f"no {name}", f"details {exchange.text}")
+    everything = exchange.text + repr(exchange.headers)
+    for secret in (rig.upstream_address, "tell-nobody", "Traceback", ".py", "site-packages"):
+        expect.that(secret not in everything, f"no {secret!r} in body or headers", everything)
+
+
+@pytest.mark.error_path("error-shape")
+@pytest.mark.parametrize("failure", FAILURES, ids=str)
+def test_every_error_has_the_same_shape(rig: Rig, expect: Expect, failure: Failure) -> None:
+    """Every error is JSON of one schema and carries CORS headers and the request's id."""
+    exchange = fail(rig, failure, headers={"Origin": rig.allowed_origin})
+
+    expect.error(exchange, failure.kind)
+    expect.schema(exchange)
+    expect.header(exchange, "access-control-allow-origin", rig.allowed_origin)
+    expect.header_present(exchange, "x-request-id")
+
+
+@pytest.mark.error_path("error-proxy-status")
+@pytest.mark.parametrize("failure", FAILURES, ids=str)
+def test_every_error_names_itself_by_the_standard(rig: Rig, expect: Expect, failure: Failure) -> None:
+    """Every error carries Proxy-Status with the type RFC 9209 gives the failure."""
+    exchange = fail(rig, failure)
+
+    expect.error(exchange, failure.kind)
+    expect.one_of("Proxy-Status error", failure.types, expect.proxy_status(exchange))
+
+
+@pytest.mark.error_path("error-proxy-status")
+def test_a_connect_that_timed_out_names_itself_by_the_standard(rig: Rig, expect: Expect) -> None:
+    """A connect that nobody answers is connection_timeout."""
+    fault: Fault = FullBacklog()
+
+    with rig.broken(fault):
+        exchange = rig.get("/items")
+
+    expect.error(exchange, "timeout")
+    expect.one_of("Proxy-Status error", ("connection_timeout",), expect.proxy_status(exchange))

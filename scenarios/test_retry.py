@@ -1,0 +1,214 @@
+"""Automatic Retry Mechanism: how often, how long after one another, and for which requests."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from harness.faults.link import AnswerCut, AnswerLost, AnswerReset, Refused
+from harness.faults.origin import Route
+from harness.rig import Rig
+from harness.system import System
+from harness.traffic.replies import close_on_reuse, delayed, empty_reply, ok, reset
+from harness.verdicts.expect import Expect
+
+
+@pytest.mark.error_path("retry-recovers")
+def test_a_backend_back_before_the_last_retry_is_reached_by_it(rig: Rig, expect: Expect) -> None:
+    """A GET that is refused until just before the last retry is served by that retry, after the documented waits."""
+    waits = rig.retries.waits_s
+
+    with rig.broken(Refused()) as fault:
+        pending = rig.begin("GET", "/items")
+        rig.after_tries(fault, rig.retries.max)
+    exchange = pending.exchange()
+
+    expect.served(exchange)
+    expect.tries(exchange, rig.retries.tries)
+    expect.spacing(rig.tries(exchange), waits)
+    expect.took(exchange, sum(waits), sum(waits) + 1)
+
+
+@pytest.mark.error_path("retry-exhausted")
+def test_a_backend_refused_for_good_is_tried_four_times(rig: Rig, expect: Expect) -> None:
+    """A GET refused for good is tried again after 1, 2 and 3 s, 4 tries in all, and ends in the refused error."""
+    waits = rig.retries.waits_s
+
+    with rig.broken(Refused()):
+        exchange = rig.get("/items")
+
+    details = expect.error(exchange, "refused")
+    expect.equal("retries", rig.retries.max, details.get("retries"))
+    expect.tries(exchange, rig.retries.tries)
+    expect.spacing(rig.tries(exchange), waits)
+    expect.took(exchange, sum(waits), sum(waits) + 1)
+    expect.duration(details, exchange, at_least_s=sum(waits))
+    expect.recovers(rig)
+
+
+@pytest.mark.error_path("retry-reset")
+def test_a_get_reset_before_a_byte_is_tried_again(rig: Rig, expect: Expect) -> None:
+    """A GET whose connection is reset before a response byte is tried again, and the client sees only the answer."""
+    with rig.broken(Route(reset(), ok(b"second"))):
+        exchange = rig.get("/items")
+
+    expect.served(exchange)
+    expect.equal("body", b"second", exchange.body)
+    expect.tries(exchange, 2)
+    expect.spacing(rig.tries(exchange), rig.retries.waits_s[:1])
+
+
+@pytest.mark.error_path("retry-empty-reply")
+def test_a_connection_closed_without_a_byte_is_tried_again(rig: Rig, expect: Expect) -> None:
+    """A GET whose connection is closed without a response byte is tried again."""
+    with rig.broken(Route(empty_reply(), ok(b"second"))):
+        exchange = rig.get("/items")
+
+    expect.served(exchange)
+    expect.equal("body", b"second", exchange.body)
+    expect.tries(exchange, 2)
+
+
+@pytest.mark.error_path("retry-empty-reply")
+def test_a_stale_kept_alive_connection_costs_no_error(rig: Rig, expect: Expect) -> None:
+    """A GET on a kept-alive connection that the backend closes on reuse is served, and every try is counted."""
+    with rig.broken(Route(close_on_reuse(ok(b"first")), ok(b"second"))):
+        first = rig.get("/items")
+        second = rig.get("/items")
+
+    expect.served(first)
+    expect.served(second)
+    expect.one_of("tries of the second", (1, 2), len(rig.origin_tries(second)))
+
+
+@pytest.mark.error_path("retry-not-for-status")
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+def test_a_status_the_backend_chose_is_passed_on(rig: Rig, expect: Expect, status: int) -> None:
+    """An answer is an answer: a 500, 502, 503 or 429 is passed on as it is, after one try."""
+    with rig.broken(Route(ok(b"the backend's own words", status=status))):
+        exchange = rig.get("/items")
+
+    expect.status(exchange, status)
+    expect.equal("body", b"the backend's own words", exchange.body)
+    expect.tries(exchange, 1)
+
+
+@pytest.mark.error_path("retry-count-setting")
+@pytest.mark.parametrize("retries", [2, 0])
+def test_the_number_of_retries_is_a_setting(rig: Rig, expect: Expect, retries: int) -> None:
+    """MAX_RETRIES=2, the guide's production value, makes 3 tries; 0 makes one."""
+    rig = rig.variant(max_retries=retries)
+
+    with rig.broken(Refused()):
+        exchange = rig.get("/items")
+
+    details = expect.error(exchange, "refused")
+    expect.equal("retries", retries, details.get("retries"))
+    expect.tries(exchange, 1 + retries)
+    expect.spacing(rig.tries(exchange), rig.retries.waits_s[:retries])
+
+
+@pytest.mark.error_path("retry-within-deadline")
+def test_no_wait_outlasts_the_deadline(rig: Rig, expect: Expect) -> None:
+    """With a deadline shorter than the waits, the answer comes by the deadline."""
+    rig = rig.variant(request_timeout=4)
+
+    with rig.broken(Refused()):
+        exchange = rig.get("/items")
+
+    allowed = [rig.contract.errors[kind].status for kind in ("refused", "timeout") if kind in rig.contract.errors]
+    expect.one_of("status", allowed, exchange.status)
+    expect.took(exchange, 0, 4)
+    expect.at_most_tries(exchange, 3)
+
+
+@pytest.mark.error_path("retry-write-refused")
+def test_a_refused_write_is_executed_once(system: System, expect: Expect) -> None:
+    """A POST refused twice never left the proxy; it is tried again, and executed exactly once."""
+    with system.broken(Refused()) as fault:
+        pending = system.begin_spend(3)
+        system.after_tries(fault, 2)
+    exchange = pending.exchange()
+
+    expect.one_of("status", (200, 201), exchange.status)
+    expect.equal("executions in Postgres", 1, system.executions(exchange))
+    expect.tries(exchange, 3)
+
+
+@pytest.mark.error_path("retry-write-after-commit")
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize("lost", [AnswerReset(), AnswerCut(), AnswerLost()], ids=lambda fault: type(fault).__name__)
+def test_a_write_that_may_have_been_executed_is_not_repeated(
+    system: System, expect: Expect, method: str, lost: AnswerReset | AnswerCut | AnswerLost
+) -> None:
+    """A write whose answer is lost after the commit is sent once, answered 502 or 504, and executed exactly once."""
+    with system.broken(lost):
+        exchange = system.write(method)
+
+    expect.one_of("status", (502, 504), exchange.status)
+    expect.equal("executions in Postgres", 1, system.executions(exchange))
+    expect.recovers(system)
+
+
+@pytest.mark.error_path("retry-write-with-key")
+def test_a_write_with_a_key_is_repeated_and_executed_once(system: System, expect: Expect) -> None:
+    """A POST with Idempotency-Key whose answer is lost is tried again; the backend's key makes it one execution."""
+    with system.broken(AnswerReset()) as fault:
+        pending = system.begin_spend(3, key="one-key")
+        fault.wait_for(1, within_s=5)
+    exchange = pending.exchange()
+
+    expect.one_of("status", (200, 201), exchange.status)
+    expect.equal("executions in Postgres", 1, system.executions(exchange))
+    expect.that(fault.hits() >= 1, "at least one answer lost", f"{fault.hits()} answers lost")
+
+
+@pytest.mark.error_path("retry-body-intact")
+def test_every_try_carries_the_same_body(rig: Rig, expect: Expect) -> None:
+    """A PUT with a binary body that is reset twice carries the same bytes at every try."""
+    body = bytes(range(256)) * 500
+
+    with rig.broken(Route(reset(), reset(), ok())):
+        exchange = rig.request("PUT", "/items/1", content=body)
+
+    expect.served(exchange)
+    expect.tries(exchange, 3)
+    sums = [attempt.body_sha256 for attempt in rig.origin.attempts(exchange.key)]
+    expect.equal("SHA-256 of the body at each try", [hashlib.sha256(body).hexdigest()] * 3, sums)
+
+
+@pytest.mark.error_path("retry-stops-with-client")
+def test_nothing_is_tried_for_a_client_that_left(rig: Rig, expect: Expect) -> None:
+    """A client that leaves during a wait ends the retries: no further try reaches the backend."""
+    with rig.broken(Route(reset(), ok())):
+        pending = rig.begin("GET", "/items")
+        rig.until(lambda: rig.origin.attempts(pending.key), "the first try")
+        pending.leave()
+        rig.expire(sum(rig.retries.waits_s) + 1, "every retry that might come")
+
+    expect.equal("tries upstream", 1, len(rig.origin.attempts(pending.key)))
+
+
+@pytest.mark.error_path("retry-amplification")
+def test_fifty_clients_make_at_most_four_tries_each(rig: Rig, expect: Expect) -> None:
+    """Fifty clients of a backend that refuses for good cause at most 4 tries each."""
+    clients = 50
+
+    with rig.broken(Refused()) as fault:
+        exchanges = rig.together(clients, "/items")
+
+    for exchange in exchanges:
+        expect.one_of("status", (502, 503, 504), exchange.status)
+    expect.refusals_at_most(fault, clients * rig.retries.tries)
+    expect.note(f"{len(fault.times()) / clients:.2f} tries per request, {clients} clients at once")
+
+
+@pytest.mark.error_path("retry-reset")
+def test_an_answer_in_time_needs_no_retry(rig: Rig, expect: Expect) -> None:
+    """The control: an answer that comes after 2 s is waited for, not asked for again."""
+    with rig.broken(Route(delayed(rig.clock.wall(2), ok()))):
+        exchange = rig.get("/items")
+
+    expect.served(exchange)
+    expect.tries(exchange, 1)

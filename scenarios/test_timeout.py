@@ -1,0 +1,110 @@
+"""Request Timeout: what a client waits at most, whatever the upstream does or does not do."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.faults.link import AnswerLost
+from harness.faults.origin import Route
+from harness.faults.port import FullBacklog
+from harness.rig import Rig
+from harness.system import System
+from harness.traffic.replies import delayed, ok, silent, stall_mid_body, trickle_body, trickle_head
+from harness.traffic.steps import Behaviour
+from harness.verdicts.expect import Expect
+
+
+@pytest.mark.error_path("timeout-silent")
+def test_a_silent_backend_becomes_504_at_the_deadline(rig: Rig, expect: Expect) -> None:
+    """A backend that reads the request and says nothing is answered 504 after 30 s, not before and not after 31 s."""
+    with rig.broken(Route(silent())):
+        exchange = rig.get("/items")
+
+    expect.error(exchange, "timeout")
+    expect.took(exchange, rig.deadline_s, rig.deadline_s + 1)
+    expect.tries(exchange, 1)
+    expect.recovers(rig)
+
+
+@pytest.mark.error_path("timeout-trickle")
+def test_a_trickled_head_does_not_move_the_deadline(rig: Rig, expect: Expect) -> None:
+    """A backend that sends one header byte each second is answered 504 at 30 s all the same."""
+    with rig.broken(Route(trickle_head(rig.clock.wall(1)))):
+        exchange = rig.get("/items")
+
+    expect.error(exchange, "timeout")
+    expect.took(exchange, rig.deadline_s, rig.deadline_s + 1)
+    expect.tries(exchange, 1)
+
+
+@pytest.mark.error_path("timeout-body-stall")
+@pytest.mark.parametrize("stall", ["silence", "one byte each second"])
+def test_a_body_that_stalls_is_visibly_broken_at_the_deadline(rig: Rig, expect: Expect, stall: str) -> None:
+    """Headers and half a body, then silence or a trickle: the client sees a broken body at the deadline, no hang."""
+    behaviour: Behaviour = stall_mid_body() if stall == "silence" else trickle_body(rig.clock.wall(1))
+    with rig.broken(Route(behaviour)):
+        exchange = rig.get("/items")
+
+    expect.equal("status", 200, exchange.status)
+    expect.broken_body(exchange)
+    expect.took(exchange, rig.deadline_s, rig.deadline_s + 1)
+    expect.tries(exchange, 1)
+
+
+@pytest.mark.error_path("timeout-connect")
+def test_a_connect_that_is_never_answered_is_no_hang(rig: Rig, expect: Expect) -> None:
+    """SYNs that nobody answers end in an error by the deadline."""
+    with rig.broken(FullBacklog()):
+        exchange = rig.get("/items")
+
+    expect.one_of("status", (502, 503, 504), exchange.status)
+    expect.took(exchange, rig.connect_s, rig.deadline_s + 1)
+    expect.recovers(rig)
+
+
+@pytest.mark.error_path("timeout-setting")
+def test_the_deadline_is_a_setting(rig: Rig, expect: Expect) -> None:
+    """REQUEST_TIMEOUT=10000, the guide's production value, moves the deadline to 10 s."""
+    rig = rig.variant(request_timeout=10)
+
+    with rig.broken(Route(silent())):
+        exchange = rig.get("/items")
+
+    expect.error(exchange, "timeout")
+    expect.took(exchange, 10, 11)
+
+
+@pytest.mark.error_path("timeout-write")
+def test_a_write_that_times_out_is_sent_once(system: System, expect: Expect) -> None:
+    """A POST whose answer never comes is answered 504, sent once, and executed once."""
+    with system.broken(AnswerLost()):
+        exchange = system.spend(2)
+
+    expect.error(exchange, "timeout")
+    expect.took(exchange, system.deadline_s, system.deadline_s + 1)
+    expect.equal("executions in Postgres", 1, system.executions(exchange))
+
+
+@pytest.mark.error_path("timeout-cancels-upstream")
+def test_the_deadline_ends_the_upstream_request_too(rig: Rig, expect: Expect) -> None:
+    """At the deadline the proxy closes the upstream connection; the backend does not work for nobody."""
+    with rig.broken(Route(silent())):
+        exchange = rig.get("/items")
+        left = rig.until(lambda: rig.origin_tries(exchange)[0].closed_by_peer_at, "the upstream connection to close")
+
+    expect.error(exchange, "timeout")
+    expect.lasted("upstream closed after", left - exchange.started, rig.deadline_s, rig.deadline_s + 1)
+
+
+@pytest.mark.error_path("timeout-slow-but-fine")
+def test_an_answer_just_before_the_deadline_is_served(rig: Rig, expect: Expect) -> None:
+    """A backend that answers after 29 s is served: slow is not broken."""
+    seconds = rig.deadline_s - 1 - rig.clock.target(0.05)  # a process may be held up for a moment on a busy machine
+
+    with rig.broken(Route(delayed(rig.clock.wall(seconds), ok(b"at last")))):
+        exchange = rig.get("/items")
+
+    expect.served(exchange)
+    expect.equal("body", b"at last", exchange.body)
+    expect.took(exchange, seconds, rig.deadline_s)
+    expect.tries(exchange, 1)

@@ -1,0 +1,147 @@
+"""Troubleshooting: a port in use, a bad setting, PostgreSQL and Redis that are down, slow or cut off."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.faults import Fault
+from harness.faults.link import AnswerReset, BlackHole, Latency, Refused
+from harness.rig import Rig
+from harness.system import System
+from harness.verdicts.expect import Expect
+
+
+@pytest.mark.error_path("port-in-use")
+def test_a_proxy_whose_port_is_taken_says_so(rig: Rig, expect: Expect) -> None:
+    """A proxy whose port is taken ends within 2 s, and says which port, who holds it, how to take another."""
+    ended = rig.start_on_a_taken_port()
+
+    expect.that(ended.code != 0, "an exit code other than 0", f"exit code {ended.code}")
+    expect.between("ended after", 0, rig.process.port_in_use_within_s or 0, ended.wall_s, " s")
+    for part in (str(ended.port), "lsof", "PORT="):
+        expect.contains("message", ended.output, part)
+
+
+@pytest.mark.error_path("port-in-use")
+def test_a_backend_whose_port_is_taken_says_so(system: System, expect: Expect) -> None:
+    """The backend does the same."""
+    ended = system.start_backend_on_a_taken_port()
+
+    expect.that(ended.code != 0, "an exit code other than 0", f"exit code {ended.code}")
+    expect.between("ended after", 0, system.process.port_in_use_within_s or 0, ended.wall_s, " s")
+    for part in (str(ended.port), "lsof", "PORT="):
+        expect.contains("message", ended.output, part)
+
+
+@pytest.mark.error_path("database-down")
+def test_a_database_that_is_down_makes_the_api_unavailable(system: System, expect: Expect) -> None:
+    """With PostgreSQL refusing, the backend's health names it, the proxy says unavailable, and both recover."""
+    with system.broken(Refused("postgres")):
+        direct = system.until_health(503)
+        system.cold()
+        exchange = system.get("/credits/balance")
+        logged = system.backend_log()
+
+    expect.contains("backend health", direct.text, "postgres")
+    expect.error(exchange, "unavailable")
+    expect.contains("backend log", logged, "postgres")
+    expect.recovers(system)
+
+
+@pytest.mark.error_path("database-slow")
+@pytest.mark.parametrize(
+    "fault",
+    [Latency("postgres", 2), Latency("postgres", 60), BlackHole("postgres")],
+    ids=["2 s", "60 s", "black hole"],
+)
+def test_a_slow_database_is_bounded_and_leaves_the_pool_whole(system: System, expect: Expect, fault: Fault) -> None:
+    """With PostgreSQL 2 s slower, 60 s slower or silent, requests end by the deadline and the pool is whole after."""
+    with system.broken(fault):
+        exchanges = system.spend_together(system.pool_size + 2)
+
+    expect.that(
+        all(exchange.status in (200, 201, 502, 503, 504) for exchange in exchanges),
+        "an answer to every request",
+        f"statuses {sorted({str(exchange.status) for exchange in exchanges})}",
+    )
+    for exchange in exchanges:
+        expect.took(exchange, 0, system.deadline_s + 1)
+    expect.recovers(system)
+    after = system.spend_together(system.pool_size)
+    expect.equal("statuses once healed", {200}, {exchange.status for exchange in after})
+
+
+@pytest.mark.error_path("database-reset")
+def test_a_transaction_that_is_cut_leaves_nothing_half_done(system: System, expect: Expect) -> None:
+    """A database connection reset in the middle of a write leaves no half-written row, and the pool heals."""
+    before = system.books()
+
+    with system.broken(AnswerReset("postgres")):
+        exchange = system.spend(2)
+    expect.recovers(system)
+
+    after = system.books()
+    expect.that((exchange.status or 0) >= 500, "an error", f"status {exchange.status}")
+    expect.equal("balance − ledger", before.difference, after.difference)
+    expect.one_of("executions", (0, 1), system.executions(exchange))
+    expect.equal("ledger rows − executions", before.unmatched, after.unmatched)
+
+
+@pytest.mark.error_path("redis-down")
+def test_the_api_answers_without_its_cache(system: System, expect: Expect) -> None:
+    """With Redis refusing, the API answers without its cache and health says degraded."""
+    with system.broken(Refused("redis")):
+        exchange = system.get("/credits/balance")
+        health = system.until_health(200, status="degraded")
+
+    expect.served(exchange)
+    expect.equal("health", "degraded", health.json()["status"])
+    expect.contains("backend health", health.text, "redis")
+    expect.recovers(system)
+
+
+@pytest.mark.error_path("redis-slow")
+def test_the_api_does_not_wait_for_a_stalled_cache(system: System, expect: Expect) -> None:
+    """With Redis stalled, the API answers without its cache, in time, and health says degraded."""
+    with system.broken(BlackHole("redis")):
+        exchange = system.get("/credits/balance")
+        health = system.until_health(200, status="degraded")
+
+    expect.served(exchange)
+    expect.took(exchange, 0, 5)
+    expect.equal("health", "degraded", health.json()["status"])
+    expect.recovers(system)
+
+
+@pytest.mark.error_path("migrations-missing")
+def test_a_fresh_database_says_how_to_mend_it(system: System, expect: Expect) -> None:
+    """On a fresh database health says that migrations are missing and by which command they come; it mends it."""
+    with system.fresh_backend() as backend:
+        before = backend.health()
+        mended = backend.run_the_command_in(before)
+        after = backend.until_healthy()
+
+    expect.equal("health before", 503, before.status)
+    expect.contains("health before", before.text, "migrat")
+    expect.equal("exit code of the command", 0, mended)
+    expect.equal("health after", 200, after.status)
+
+
+BAD_SETTINGS = {
+    "PORT": "abc",
+    "NEXT_PUBLIC_API_URL": "not a url",
+    "NODE_ENV": "staging-ish",
+    "REQUEST_TIMEOUT": "-5",
+    "MAX_RETRIES": "many",
+}
+
+
+@pytest.mark.error_path("bad-setting")
+@pytest.mark.parametrize("name", BAD_SETTINGS)
+def test_a_bad_setting_is_named_and_nothing_starts(rig: Rig, expect: Expect, name: str) -> None:
+    """A setting that cannot be ends the start with exit code 2 and a message that names it."""
+    ended = rig.start_with({name: BAD_SETTINGS[name]})
+
+    expect.equal("exit code", rig.process.bad_setting_exit, ended.code)
+    expect.contains("message", ended.output, name)
+    expect.that("Traceback" not in ended.output, "a message", ended.output[-200:])

@@ -1,7 +1,8 @@
 """Linux tells anyone who asks when a TCP socket of this network namespace is destroyed; no root is needed.
 
-A NETLINK_SOCK_DIAG socket joins the groups SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY
-(linux/sock_diag.h).  Each message is nlmsghdr, inet_diag_msg and attributes, among them tcp_info (linux/inet_diag.h, linux/tcp.h).
+A NETLINK_SOCK_DIAG socket joins the groups SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY of
+linux/sock_diag.h.  Each message is nlmsghdr, inet_diag_msg and attributes, among them tcp_info (linux/inet_diag.h,
+linux/tcp.h).
 """
 
 from __future__ import annotations

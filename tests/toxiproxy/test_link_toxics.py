@@ -1,0 +1,312 @@
+"""What each toxic does to bytes and time, asserted once and asked of both servers.
+
+Lower bounds are the toxic's own numbers: less would mean that it did nothing.  Upper bounds leave ``SLACK_S`` for a
+busy machine; accuracy is a matter of `make bench`.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from time import monotonic
+
+import pytest
+
+from tests.toxiproxy.rig import Wire, read_exactly, read_to_end
+
+EARLY_S = 0.002  # the two ends and the server read the clock at different moments
+SLACK_S = 0.5
+
+STREAMS = ["upstream", "downstream"]
+
+
+def ends(wire: Wire, stream: str) -> tuple[socket.socket, socket.socket]:
+    """Sender and receiver of a stream, on a new connection."""
+    client, server = wire.pair()
+    return (client, server) if stream == "upstream" else (server, client)
+
+
+def took(action: Callable[[], object]) -> float:
+    """Seconds."""
+    started = monotonic()
+    action()
+    return monotonic() - started
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_latency_delays_its_stream_and_not_the_other(wire: Wire, stream: str) -> None:
+    """A chunk arrives after the latency; one on the other stream arrives before it has passed."""
+    sender, receiver = ends(wire, stream)
+    wire.add("latency", stream, latency=300)
+
+    sender.sendall(b"slow")
+    forth = took(lambda: read_exactly(receiver, 4))
+    receiver.sendall(b"fast")
+    back = took(lambda: read_exactly(sender, 4))
+
+    assert 0.3 - EARLY_S <= forth <= 0.3 + SLACK_S
+    assert back < 0.3
+
+
+def test_latency_delays_each_chunk_from_its_arrival(wire: Wire) -> None:
+    """Chunks sent together arrive together, in order: a latency is not a queue."""
+    sender, receiver = ends(wire, "downstream")
+    wire.add("latency", latency=100)
+    parts = [b"%04d" % number for number in range(50)]
+
+    started = monotonic()
+    for part in parts:
+        sender.sendall(part)
+    got = read_exactly(receiver, 200)
+
+    assert got == b"".join(parts)
+    assert 0.1 - EARLY_S <= monotonic() - started <= 0.1 + SLACK_S
+
+
+def test_jitter_stays_within_its_bounds(wire: Wire) -> None:
+    """With latency 30 and jitter 20 each of ten chunks takes 10 ms to 50 ms, and not all the same."""
+    sender, receiver = ends(wire, "downstream")
+    wire.add("latency", latency=30, jitter=20)
+
+    def one() -> None:
+        sender.sendall(b"x")
+        receiver.recv(1)
+
+    times = [took(one) for _ in range(10)]
+
+    assert min(times) >= 0.010 - EARLY_S
+    assert max(times) <= 0.050 + SLACK_S
+    assert max(times) - min(times) > 0.002
+
+
+def test_latencies_add_up(wire: Wire) -> None:
+    """Two latencies on one stream delay by their sum."""
+    sender, receiver = ends(wire, "downstream")
+    for name in ("a", "b"):
+        wire.api.ok("POST", f"{wire.path}/toxics", {"type": "latency", "name": name, "attributes": {"latency": 60}})
+
+    sender.sendall(b"x")
+    waited = took(lambda: receiver.recv(1))
+
+    assert 0.12 - EARLY_S <= waited <= 0.12 + SLACK_S
+
+
+def test_bandwidth_lets_no_more_than_its_rate_pass(wire: Wire) -> None:
+    """100 kB at 400 kB/s take a quarter of a second, and arrive unchanged."""
+    sender, receiver = ends(wire, "downstream")
+    wire.add("bandwidth", rate=400)
+    data = bytes(range(250)) * 400
+
+    started = monotonic()
+    sender.sendall(data)
+    got = read_exactly(receiver, len(data))
+
+    assert got == data
+    assert 0.25 * 0.95 <= monotonic() - started <= 0.25 + SLACK_S
+
+
+def test_bandwidth_zero_stalls_and_heals(wire: Wire) -> None:
+    """At rate 0 nothing passes; when the toxic goes, what was held arrives on the same connection."""
+    sender, receiver = ends(wire, "downstream")
+    toxic = wire.add("bandwidth", rate=0)
+    sender.sendall(b"held")
+    receiver.settimeout(0.2)
+
+    with pytest.raises(TimeoutError):
+        receiver.recv(1)
+    wire.remove(toxic)
+    receiver.settimeout(5)
+
+    assert read_exactly(receiver, 4) == b"held"
+
+
+def test_timeout_swallows_data_and_closes_in_time(wire: Wire) -> None:
+    """With a timeout nothing arrives, and the connection is closed once that much time has passed in silence."""
+    sender, receiver = ends(wire, "downstream")
+    wire.add("timeout", timeout=200)
+
+    sender.sendall(b"lost")
+    waited = took(lambda: read_to_end(receiver))
+
+    assert 0.2 - EARLY_S <= waited <= 0.2 + SLACK_S
+    assert sender.recv(1) == b""
+
+
+def test_timeout_zero_is_silence_until_it_is_removed(wire: Wire) -> None:
+    """With timeout 0 the connection stays, silent; removing the toxic closes it, because bytes are missing."""
+    sender, receiver = ends(wire, "downstream")
+    toxic = wire.add("timeout", timeout=0)
+    sender.sendall(b"lost")
+    receiver.settimeout(0.2)
+
+    with pytest.raises(TimeoutError):
+        receiver.recv(1)
+    receiver.settimeout(5)
+    wire.remove(toxic)
+
+    assert receiver.recv(1) == b""
+
+
+def test_limit_data_cuts_off_after_its_bytes(wire: Wire) -> None:
+    """Exactly the bytes allowed arrive, then the end."""
+    wire.add("limit_data", bytes=1000)
+    client = wire.connect()
+    server = wire.upstream.accept()
+
+    server.sendall(b"a" * 600)
+    server.sendall(b"b" * 600)
+
+    assert read_to_end(client) == b"a" * 600 + b"b" * 400
+    server.close()
+
+
+def test_slicer_makes_small_pieces_of_the_same_bytes(wire: Wire) -> None:
+    """200 bytes in slices of about 20, 10 ms apart, arrive unchanged, in small pieces, over at least 70 ms."""
+    sender, receiver = ends(wire, "downstream")
+    wire.add("slicer", average_size=20, size_variation=5, delay=10_000)
+    data = bytes(range(200))
+
+    started = monotonic()
+    sender.sendall(data)
+    first = receiver.recv(1 << 16)
+    got = first + read_exactly(receiver, len(data) - len(first))
+
+    assert got == data
+    assert len(first) <= 50
+    assert monotonic() - started >= 0.07
+
+
+def test_slow_close_holds_the_end_back_and_nothing_else(wire: Wire) -> None:
+    """Data passes at once; the end of the stream arrives after the delay."""
+    sender, receiver = ends(wire, "downstream")
+    wire.add("slow_close", delay=200)
+    started = monotonic()
+    sender.sendall(b"x")
+    sender.close()
+
+    assert receiver.recv(1) == b"x"
+    data_after = monotonic() - started
+    assert receiver.recv(1) == b""
+    end_after = monotonic() - started
+
+    assert data_after < 0.2
+    assert 0.2 - EARLY_S <= end_after <= 0.2 + SLACK_S
+
+
+@pytest.mark.parametrize("timeout_ms", [0, 150])
+def test_reset_peer_resets_after_the_first_data(wire: Wire, timeout_ms: int) -> None:
+    """A connection made under the toxic is reset (ECONNRESET) once data has come and the timeout has passed."""
+    wire.add("reset_peer", timeout=timeout_ms)
+    client = wire.connect()
+    server = wire.upstream.accept()
+
+    started = monotonic()
+    server.sendall(b"x")
+    with pytest.raises(ConnectionResetError):
+        client.recv(1)
+
+    assert timeout_ms / 1000 - EARLY_S <= monotonic() - started <= timeout_ms / 1000 + SLACK_S
+    server.close()
+
+
+def test_noop_changes_nothing(wire: Wire) -> None:
+    """The control: with the toxic that does nothing every byte arrives."""
+    sender, receiver = ends(wire, "downstream")
+    wire.add("noop")
+
+    sender.sendall(b"same")
+
+    assert read_exactly(receiver, 4) == b"same"
+
+
+@pytest.mark.parametrize("type_", ["latency", "bandwidth", "limit_data", "timeout", "slicer"])
+def test_toxicity_zero_spares_every_connection(wire: Wire, type_: str) -> None:
+    """A toxic that hits nobody leaves connections alone."""
+    attributes = {"latency": {"latency": 5000}, "slicer": {"average_size": 1, "delay": 1_000_000}}.get(type_, {})
+    wire.add(type_, toxicity=0, **attributes)
+    sender, receiver = ends(wire, "downstream")
+
+    sender.sendall(b"spared")
+    waited = took(lambda: read_exactly(receiver, 6))
+
+    assert waited < SLACK_S
+
+
+def test_toxicity_hits_its_share_of_connections(wire: Wire) -> None:
+    """At toxicity 0.5, of 40 connections some are cut off and some are spared (neither: once in 10^12 runs)."""
+    wire.add("limit_data", toxicity=0.5)
+    hit = 0
+    for _ in range(40):
+        client = wire.connect()
+        server = wire.upstream.accept()
+        server.sendall(b"x")
+        hit += client.recv(1) == b""
+        server.close()
+
+    assert 0 < hit < 40
+
+
+def test_a_toxic_reaches_connections_that_are_open(wire: Wire) -> None:
+    """Adding, changing and removing a latency takes effect on a connection made before."""
+    sender, receiver = ends(wire, "downstream")
+
+    def round_trip() -> float:
+        sender.sendall(b"x")
+        return took(lambda: receiver.recv(1))
+
+    plain = round_trip()
+    toxic = wire.add("latency", latency=150)
+    slow = round_trip()
+    wire.api.ok("PATCH", toxic, {"attributes": {"latency": 300}})
+    slower = round_trip()
+    wire.remove(toxic)
+    healed = round_trip()
+
+    assert max(plain, healed) < 0.15 - EARLY_S <= slow < 0.3 - EARLY_S <= slower <= 0.3 + SLACK_S
+
+
+def test_removing_a_latency_releases_what_it_holds(wire: Wire) -> None:
+    """Chunks held by a long latency arrive, complete and in order, when it is removed."""
+    sender, receiver = ends(wire, "downstream")
+    toxic = wire.add("latency", latency=60_000)
+    for number in range(20):
+        sender.sendall(b"%02d" % number)
+
+    wire.remove(toxic)
+
+    assert read_exactly(receiver, 40) == b"".join(b"%02d" % number for number in range(20))
+
+
+def test_a_large_transfer_arrives_unchanged_through_a_chain(wire: Wire) -> None:
+    """Two megabytes through slicer, latency and a wide pipe are the same two megabytes."""
+    wire.add("slicer", average_size=20_000, size_variation=5_000)
+    wire.add("latency", latency=10)
+    wire.add("bandwidth", rate=100_000)
+    client, server = wire.pair()
+    data = bytes(range(256)) * (8 << 10)
+
+    got = _push(server, client, data)
+
+    assert got == data
+
+
+def _push(sender: socket.socket, receiver: socket.socket, data: bytes) -> bytes:
+    from threading import Thread
+
+    sending = Thread(target=sender.sendall, args=(data,))
+    sending.start()
+    got = read_exactly(receiver, len(data))
+    sending.join()
+    return got
+
+
+def test_a_reset_of_the_server_removes_toxics_and_enables(wire: Wire) -> None:
+    """After POST /reset the proxy is enabled, has no toxics, and a connection passes."""
+    wire.add("timeout")
+    wire.api.ok("PATCH", wire.path, {"enabled": False})
+
+    assert wire.api.ask("POST", "/reset") == (204, "")
+
+    state = wire.api.ok("GET", wire.path)
+    assert (state["enabled"], state["toxics"]) == (True, [])
+    wire.pair()

@@ -22,7 +22,10 @@ from harness.backend.writes import Answer, ByUser, Wire, carry_out
 
 AMOUNT_MAX = 10**12
 PAGE_MAX = 1000
+BIGINT_MAX = 2**63 - 1
 X_CACHE = "X-Cache"  # hit, miss, or bypass where Redis did not answer
+
+Before = Annotated[int | None, Query(ge=1, le=BIGINT_MAX)]
 
 router = APIRouter(prefix="/api/credits", tags=["credits"])
 
@@ -92,7 +95,7 @@ async def spend(asked: Spend, write: ByUser, its: With) -> Response:
 
 @router.get("/ledger")
 async def ledger(
-    user_id: User, its: With, limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100, before: int | None = None
+    user_id: User, its: With, limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100, before: Before = None
 ) -> list[Entry]:
     """Return one's own entries, newest first, up to ``limit``, older than the entry ``before``."""
     async with its.postgres.connection() as connection:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -68,6 +69,11 @@ async def _invalid(request: Request, error: Exception) -> ProblemResponse:
     return answer(request, 422, "the request does not have the documented form", errors=errors)
 
 
+async def _unstorable(request: Request, _: Exception) -> ProblemResponse:
+    """JSON can say what PostgreSQL cannot keep: a NUL in a text."""
+    return answer(request, 422, "the request has a value that cannot be stored")
+
+
 async def _http(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)
     return answer(request, error.status_code, str(error.detail), error.headers)
@@ -83,5 +89,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(DependencyDown, _dependency_down)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(asyncpg.DataError, _unstorable)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)

@@ -176,18 +176,20 @@ def test_nobody_sees_what_is_not_theirs(rig: Rig) -> None:
 
 def test_refusals_have_one_form(rig: Rig) -> None:
     """
-    A body that does not fit, an unknown route and a missing session are problems in RFC 9457's form, with the id.
+    A body that does not fit, a text that PostgreSQL cannot keep, an unknown route and a missing session are problems
+    in RFC 9457's form, with the request's id.
     """
     user = rig.backend.user()
 
     with rig.backend.client() as nobody:
         answers = [
             user.post("/api/credits/spend", json={"amount": 0}),
+            user.post("/api/videos/generate", json={"prompt": "a NUL \0"}),
             user.get("/api/nothing"),
             nobody.get("/api/users/profile"),
         ]
 
-    assert [answer.status_code for answer in answers] == [422, 404, 401]
+    assert [answer.status_code for answer in answers] == [422, 422, 404, 401]
     for answer in answers:
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert answer.json()["requestId"] == answer.headers["X-Request-ID"]

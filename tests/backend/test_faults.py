@@ -81,6 +81,26 @@ def test_cut_transaction_leaves_nothing_behind(rig: Rig) -> None:
     assert user.get("/api/credits/balance").json() == {"balance": 100}
 
 
+def test_cut_off_transaction_holds_no_lock(rig: Rig) -> None:
+    """
+    A transaction that went silent in the middle gives its row lock back while the silence lasts, so that others work.
+    """
+    user = rig.backend.user()
+    request_id = uuid4().hex
+
+    with ThreadPoolExecutor(1) as pool, rig.postgres.silenced_later() as silence:
+        with accounts_locked(rig.database_url):
+            spending = pool.submit(spend, user, request_id)
+            await_waiting(rig.database_url)
+            silence()
+        answer = spending.result(10)
+        others = rig.rows("SELECT balance FROM accounts FOR UPDATE")
+
+    expect_down(answer, "postgres", "gave no answer in time")
+    assert len(others) >= 1
+    assert rig.executions(request_id) == 0
+
+
 def test_lost_commit_is_called_unknown(rig: Rig) -> None:
     """
     Where the answer to COMMIT is lost, the 503 says that the outcome is unknown; here, it did happen, once.

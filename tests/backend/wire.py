@@ -49,9 +49,15 @@ class Wire:
     @contextmanager
     def silent(self) -> Iterator[None]:
         """Accept and carry nothing, either way; what was held back goes on afterwards."""
-        self._do(self._flowing.clear)
-        try:
+        with self.silenced_later() as silence:
+            silence()
             yield
+
+    @contextmanager
+    def silenced_later(self) -> Iterator[Callable[[], None]]:
+        """`silent`, from when what is given here is called."""
+        try:
+            yield lambda: self._do(self._flowing.clear)
         finally:
             self._do(self._flowing.set)
 

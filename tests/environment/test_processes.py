@@ -91,6 +91,13 @@ def test_nothing_survives_a_process_that_exits(run: RunDirectory) -> None:
     assert gone(int(process.output()))
 
 
+def test_the_end_of_a_process_that_ends_at_once_is_not_lost(run: RunDirectory) -> None:
+    """The exit code is right also when the end is reported together with the start."""
+    codes = [shell(run, f"exit {code}").wait(within_s=10) for code in range(1, 11)]
+
+    assert codes == list(range(1, 11))
+
+
 def test_a_paused_process_can_be_stopped(run: RunDirectory) -> None:
     """A process under SIGSTOP takes its stop signal and ends by it."""
     process = shell(run, "exec sleep 60")

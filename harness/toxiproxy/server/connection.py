@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Protocol, cast
 
+from harness.toxiproxy.server.address import reason
 from harness.toxiproxy.server.flow import Flow
 from harness.toxiproxy.server.report import Ended, Record
 from harness.toxiproxy.server.stage import Applied, End
@@ -94,7 +95,7 @@ class Connection:
             upstream = await dial()
             await self._join(upstream)
         except OSError as error:
-            self.record.end(Ended.DIAL_FAILED, str(error))
+            self.record.end(Ended.DIAL_FAILED, reason(error))
         finally:
             self._task = None
             if self.client.transport is None or self.server.transport is None:

@@ -55,7 +55,7 @@ class ApiConnection(asyncio.Protocol):
             answer = refusal(cause) if isinstance(cause, ApiError) else None
             self._refuse(answer or Answer(400, b"400 Bad Request", "text/plain; charset=utf-8"))
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  the interface
+    def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone; what it asked for is still done."""
         self._transport = None
         self._clients.discard(self)

@@ -17,7 +17,7 @@ class Latency:
 
     buffer_bytes: ClassVar[int] = 32 << 20  # Toxiproxy holds 1,024 reads of up to 32 KiB
 
-    def data(self, chunk: Chunk, stub: Stub, memory: Memory) -> Moments:  # noqa: ARG002  the interface
+    def data(self, chunk: Chunk, stub: Stub, memory: Memory) -> Moments:
         """Hold the chunk until its arrival plus the delay."""
         delay_ms = self.latency
         if self.jitter > 0:

@@ -11,7 +11,7 @@ from harness.toxiproxy.server.toxics.toxic import Chunk, Memory, Moments, Stub
 class Noop:
     """Everything passes."""
 
-    def data(self, chunk: Chunk, stub: Stub, memory: Memory) -> Moments:  # noqa: ARG002  the interface
+    def data(self, chunk: Chunk, stub: Stub, memory: Memory) -> Moments:
         """Let it pass."""
         stub.forward()
         yield from ()

@@ -13,7 +13,7 @@ class Reset:
 
     timeout: int = 0  # ms
 
-    def data(self, chunk: Chunk, stub: Stub, memory: Memory) -> Moments:  # noqa: ARG002  the interface
+    def data(self, chunk: Chunk, stub: Stub, memory: Memory) -> Moments:
         """Wait, reset."""
         return self.end(stub)
 

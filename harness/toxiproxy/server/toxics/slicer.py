@@ -17,7 +17,7 @@ class Slicer:
     size_variation: int = 0  # bytes, less than average_size
     delay: int = 0  # µs
 
-    def data(self, chunk: Chunk, stub: Stub, memory: Memory) -> Moments:  # noqa: ARG002  the interface
+    def data(self, chunk: Chunk, stub: Stub, memory: Memory) -> Moments:
         """Pass a piece, wait, pass the next."""
         for size in self._sizes(len(chunk.data), stub.random):
             stub.forward(size)

@@ -13,7 +13,7 @@ class SlowClose:
 
     delay: int = 0  # ms
 
-    def data(self, chunk: Chunk, stub: Stub, memory: Memory) -> Moments:  # noqa: ARG002  the interface
+    def data(self, chunk: Chunk, stub: Stub, memory: Memory) -> Moments:
         """Let it pass."""
         stub.forward()
         yield from ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import socket
 import sys
@@ -35,6 +36,8 @@ def serve(settings: Settings, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in flight, for at most SHUTDOWN_TIMEOUT."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the banner's signs, on a terminal that lacks them
     logs.configure(Path(settings.log_dir), settings.log_level)
     if settings.jwt_secret == DEVELOPMENT_SECRET:
         log.warning("JWT_SECRET is the development secret of the guide; set one of your own")

@@ -42,7 +42,7 @@ class Wanted:
 
     method: str
     path: str
-    headers: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[bytes, bytes], ...]
     content: Content
     within_s: float
     reuse: bool
@@ -107,7 +107,8 @@ class Client:
         key = key or new_key()
         cap = self._within_s if within_s is None else within_s
         pooled = self._reuse if reuse is None else reuse
-        wanted = Wanted(method, path, ((KEY_HEADER, key), *fields), content, cap, pooled, keep)
+        encoded = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in fields)
+        wanted = Wanted(method, path, ((KEY_HEADER.encode(), key.encode()), *encoded), content, cap, pooled, keep)
         leave = asyncio.Event()
         return Pending(key, self._loop.submit(self._run(wanted, key, leave)), cap, leave, self._loop)
 

@@ -42,14 +42,19 @@ class Playing:
         self.tally = Tally()
         self.next_on_connection: Behaviour | None = None
         self.body = None if head is None else BodyReader(head, wire)
+        self._told: tuple[int, bool] | None = None
 
-    def seen(self) -> dict[str, Any]:
-        """What came of the request, as fields of an `Attempt`."""
+    def news(self) -> dict[str, Any]:
+        """What came of the request since the last time, as fields of an `Attempt`."""
+        complete = self.body is not None and self.body.ended
+        if self._told == (self.tally.length, complete):
+            return {}
+        self._told = (self.tally.length, complete)
         return {
             "body": self.tally.body,
             "body_sha256": self.tally.sha256,
             "body_length": self.tally.length,
-            "complete": self.body is not None and self.body.ended,
+            "complete": complete,
             "trailers": [] if self.body is None else self.body.trailers,
         }
 
@@ -134,6 +139,8 @@ class Conversation:
         before = self._wire.bytes_sent
         try:
             for step in behaviour.steps:
+                # Before the step: once a client has seen its answer, the record says all that led to it.
+                self._recording.attempt_is(number, **playing.news())
                 await step(playing)
             if self._wire.closed_at is None:
                 # What a behaviour left unread would be taken for the next request.
@@ -145,7 +152,7 @@ class Conversation:
         finally:
             self._recording.attempt_is(
                 number,
-                **playing.seen(),
+                **playing.news(),
                 bytes_sent=self._wire.bytes_sent - before,
                 ended_at=now(),
                 closed_by_peer_at=self._wire.peer_closed_at,

@@ -46,7 +46,6 @@ class Origin:
         self._loop = LoopThread(f"origin-{self.port}")
         self._listeners: list[socket.socket] = []
         self._full: FullBacklog | None = None
-        self._accepting: list[asyncio.Task[None]] = []
         self._failures: list[str] = []
         self._serving: dict[asyncio.Task[None], Conversation] = {}
 
@@ -205,9 +204,10 @@ class Origin:
             self._full = None
 
     async def _stop_listening(self) -> None:
-        await _end(self._accepting)
+        for listener in self._listeners:
+            asyncio.get_running_loop().remove_reader(listener)
         close_all(self._listeners)
-        self._accepting, self._listeners = [], []
+        self._listeners = []
 
     async def _listen(self) -> None:
         for held in self._held:
@@ -218,22 +218,24 @@ class Origin:
                     listener.setsockopt(socket.SOL_SOCKET, option, size)
             listener.setblocking(False)
             listener.listen(BACKLOG)
-            self._accepting.append(asyncio.create_task(self._accept(listener)))
+            # Not sock_accept: a task cancelled just then would lose a connection it has accepted.
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                sock, _ = await loop.sock_accept(listener)
-            except OSError as exc:
-                if exc.errno in GONE_BEFORE_ACCEPT:
-                    continue
-                raise
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._serve(sock)
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            while True:
+                sock, _ = listener.accept()
+                self._serve(sock)
+        except BlockingIOError:
+            return
+        except OSError as exc:
+            if exc.errno not in GONE_BEFORE_ACCEPT:
+                self._failures.append(f"accept: {exc}")
 
     def _serve(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
         try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             conversation = Conversation(sock, self._script, self._recording)
         except OSError:  # the peer reset it already, so it has no name
             sock.close()

@@ -125,6 +125,11 @@ def empty_reply() -> Behaviour:
     return after_request("empty reply", Fin())
 
 
+def says_at_once(data: bytes) -> Behaviour:
+    """These bytes as soon as the connection is accepted, before anything is asked, then FIN: another protocol."""
+    return Behaviour("another protocol", (Say(data), Fin()), at_accept=True)
+
+
 # Half an answer
 
 

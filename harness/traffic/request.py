@@ -144,8 +144,10 @@ class BodyReader:
     async def _close_part(self) -> None:
         if not self._chunked:
             self.ended = True
-        elif await self._source.until(b"\n", 2) != b"\r\n":
-            raise MalformedRequest("a chunk does not end where its size says")
+            return
+        for expected in (b"\r", b"\n"):
+            if await self._source.some(1) != expected:
+                raise MalformedRequest("a chunk does not end where its size says")
 
     async def _read_trailers(self) -> None:
         lines = []

@@ -17,7 +17,10 @@ def connected(port: int, host: str = "127.0.0.1") -> socket.socket:
 def said_to(port: int, request: bytes, quiet_s: float = 0.05) -> tuple[bytes, str]:
     """What comes in answer to ``request``, and how it ends: fin, reset, or open after ``quiet_s`` of silence."""
     with connected(port) as client:
-        client.sendall(request)
+        try:
+            client.sendall(request)
+        except ConnectionError:
+            return b"", "reset"
         return everything(client, quiet_s)
 
 

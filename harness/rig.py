@@ -172,7 +172,7 @@ class Rig(Promises):
         poll_until(lambda: now() >= until, within_s=until - now() + 1, what=why)
 
     def after_tries(self, fault: Witness, count: int) -> None:
-        """Return when a refusing fault met ``count`` tries (where they cannot be counted: by the documented waits)."""
+        """Return when a refusing fault met ``count`` tries; where they cannot be counted, by the documented waits."""
         if fault.counted:
             fault.wait_for(count, within_s=self.clock.wall(sum(self.retries.waits_s)) + SETTLE_S)
         else:
@@ -267,4 +267,6 @@ class Rig(Promises):
 
     def variant(self, *, upstream: str | None = None, **settings: object) -> Rig:
         """The same target with other settings (names of the target file; target seconds) or another upstream."""
-        return self.variants.rig(self.case, settings, upstream)
+        rig = self.variants.rig(self.case, settings, upstream)
+        rig.faults_seen = self.faults_seen  # one scenario, one account of what was refused
+        return rig

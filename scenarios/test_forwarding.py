@@ -76,7 +76,7 @@ def test_bytes_pass_both_ways_untouched(rig: Rig, expect: Expect, size: int) -> 
 @pytest.mark.error_path("forward-large-body")
 def test_a_large_download_is_streamed(rig: Rig, expect: Expect) -> None:
     """100 MiB pass down without being held: the proxy's resident memory grows by less than the contract's bound."""
-    rig.prove_healthy()
+    rig = rig.variant(request_timeout=rig.clock.target(rig.deadline_s))  # bytes move at the wall's pace
 
     with rig.broken(Route(big(LARGE))), rig.memory() as memory:
         exchange = rig.download("/items")
@@ -90,7 +90,9 @@ def test_a_large_download_is_streamed(rig: Rig, expect: Expect) -> None:
 @pytest.mark.error_path("forward-large-body")
 def test_a_large_upload_is_streamed(rig: Rig, expect: Expect) -> None:
     """100 MiB pass up without being held."""
+    rig = rig.variant(request_timeout=rig.clock.target(rig.deadline_s))
     rig.prove_healthy()
+    rig.forget()
 
     with rig.memory() as memory:
         exchange = rig.upload("/items/1", LARGE)

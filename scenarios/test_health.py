@@ -125,7 +125,7 @@ def test_fifty_cold_requests_cost_one_probe(rig: Rig, expect: Expect) -> None:
     rig.cold()
     rig.forget()
 
-    with rig.broken(Probe(delayed(rig.clock.wall(1), healthy())), prove=False):
+    with rig.broken(Probe(delayed(rig.clock.wall(0.5), healthy())), prove=False):
         exchanges = rig.together(50, "/items")
 
     expect.equal("statuses", {200}, {exchange.status for exchange in exchanges})

@@ -67,7 +67,8 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep only the paths asked for."""
+    """Keep only the paths asked for; put those that need the backend together, so that few workers start one."""
+    items.sort(key=lambda item: "system" not in getattr(item, "fixturenames", ()))
     only = choices_of(config).only
     if only:
         dropped = [item for item in items if outcomes.path_of(item) not in only]

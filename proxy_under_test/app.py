@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cached_property
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -14,13 +13,14 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from proxy_under_test.causes import Cause, Refusal
 from proxy_under_test.cors import Cors
+from proxy_under_test.deadlines import Deadlines
 from proxy_under_test.door import Door
 from proxy_under_test.errors import ErrorWriter
 from proxy_under_test.forward import Forwarder, Parts, Timing
 from proxy_under_test.frontdoor import Limits
 from proxy_under_test.headers import Identity
 from proxy_under_test.health import HealthGate
-from proxy_under_test.logs import Log
+from proxy_under_test.logs import JsonLogger
 from proxy_under_test.metrics import Metrics
 from proxy_under_test.policy import Rules
 from proxy_under_test.record import Journal
@@ -34,21 +34,15 @@ HEALTH_TARGET = b"/api/health"
 
 
 class ProxyApp(FastAPI):
-    """FastAPI for our own routes; proxied requests go from the door straight to the forwarder."""
+    """FastAPI for our own routes; the door in front of it sends proxied requests straight to the forwarder."""
 
     def __init__(self, forwarder: Forwarder, limits: Limits, **options: Any) -> None:
         super().__init__(openapi_url=None, docs_url=None, redoc_url=None, **options)
-        self._forwarder = forwarder
-        self._limits = limits
+        self.door = Door(super().__call__, forwarder, limits)
 
-    def build_middleware_stack(self) -> Any:
-        """The door, and behind it FastAPI's own stack."""
-        return self.door
-
-    @cached_property
-    def door(self) -> Door:
-        """The outermost layer."""
-        return Door(super().build_middleware_stack(), self._forwarder, self._limits)
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass the door first."""
+        await self.door(scope, receive, send)
 
 
 def make_transport(settings: Settings, upstream: Upstream) -> Transport:
@@ -69,7 +63,7 @@ def make_transport(settings: Settings, upstream: Upstream) -> Transport:
     return Pool(upstream, bounds)
 
 
-def make_parts(settings: Settings, log: Log, metrics: Metrics) -> Parts:
+def make_parts(settings: Settings, log: JsonLogger, metrics: Metrics) -> Parts:
     """The parts of the forwarder, from the settings.  Needs a running event loop."""
     upstream = locate(settings.next_public_api_url)
     transport = make_transport(settings, upstream)
@@ -83,7 +77,7 @@ def make_parts(settings: Settings, log: Log, metrics: Metrics) -> Parts:
         timeout_s=settings.seconds("health_check_timeout"),
         log=log,
         metrics=metrics,
-        clock=asyncio.get_running_loop().time,
+        clock=time.monotonic,
     )
     metrics.health = lambda: gate.health.known
     metrics.gauges["proxy_upstream_connections_open"] = (
@@ -100,7 +94,9 @@ def make_parts(settings: Settings, log: Log, metrics: Metrics) -> Parts:
         rules=Rules(
             settings.max_retries, settings.seconds("retry_delay"), settings.retry_unsent_writes, settings.retry_jitter
         ),
-        timing=Timing(settings.seconds("request_timeout"), settings.body_buffer_limit, settings.body_limit),
+        timing=Timing(
+            Deadlines(settings.seconds("request_timeout")), settings.body_buffer_limit, settings.body_limit
+        ),
         identity=identity,
         cors=Cors(settings.origins),
         writer=ErrorWriter(
@@ -112,7 +108,7 @@ def make_parts(settings: Settings, log: Log, metrics: Metrics) -> Parts:
     )
 
 
-def make_sink(settings: Settings, log: Log, metrics: Metrics) -> ErrorSink | None:
+def make_sink(settings: Settings, log: JsonLogger, metrics: Metrics) -> ErrorSink | None:
     """The error sink, where one is set."""
     if settings.error_webhook_url is None:
         return None

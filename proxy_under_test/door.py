@@ -5,16 +5,17 @@ Law: a refusal has the same envelope, identity and CORS headers as any other err
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from proxy_under_test import frontdoor, headers
+from proxy_under_test import frontdoor
 from proxy_under_test.body import Receive
 from proxy_under_test.causes import Cause, Refusal
 from proxy_under_test.errors import Circumstances
 from proxy_under_test.forward import Arrival, Forwarder
 from proxy_under_test.frontdoor import Limits
+from proxy_under_test.headers import Header
 from proxy_under_test.record import Record
 from proxy_under_test.reply import Reply, Send, common_headers
 from proxy_under_test.target import BASE
@@ -23,6 +24,7 @@ Scope = dict[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 TARGET = "errorpath.target"  # the request target as it was received; ASGI's path has lost its exact bytes
+HEAD_BYTES = "errorpath.head_bytes"  # bytes received up to the end of the head, perhaps more
 
 
 class Door:
@@ -39,10 +41,9 @@ class Door:
             await self._inner(scope, receive, send)
             return
         target: bytes = scope.get(TARGET) or _target_of(scope)
-        fields: list[headers.Header] = scope["headers"]
         method: str = scope["method"]
         try:
-            found = self._admit(method, target, scope["http_version"], fields)
+            found = self._admit(scope, method, target)
         except Refusal as refusal:
             await self.refuse(scope, send, refusal)
             return
@@ -50,48 +51,50 @@ class Door:
             await self._preflight(scope, send, found)
         elif target.startswith(BASE):
             client = scope["client"][0] if scope["client"] else ""
-            await self._forwarder(Arrival(method, target, fields, found, client), receive, send)
+            await self._forwarder(Arrival(method, target, scope["headers"], found, client), receive, send)
         else:
             await self._inner(scope, receive, send)
 
-    def _admit(self, method: str, target: bytes, version: str, fields: list[headers.Header]) -> dict[bytes, bytes]:
-        frontdoor.check_size(target, fields, self._limits)
+    def _admit(self, scope: Scope, method: str, target: bytes) -> dict[bytes, bytes]:
+        fields: list[Header] = scope["headers"]
+        # The bytes that arrived bound the size of the head; only where they could be too many are they counted.
+        head_bytes = scope.get(HEAD_BYTES, self._limits.headers)
+        if head_bytes > self._limits.target or len(fields) > self._limits.fields:
+            frontdoor.check_size(target, fields, self._limits)
         found = frontdoor.index(fields)
-        frontdoor.check_head(method, target, version, found, self._limits)
+        frontdoor.check_head(method, target, scope["http_version"], found, self._limits)
         frontdoor.check_loop(found, self._forwarder.parts.identity.via)
         return found
 
     async def refuse(self, scope: Scope, send: Send, refusal: Refusal) -> None:
         """Answer, log and count a request that is not served."""
         parts = self._forwarder.parts
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         first = dict(reversed(scope["headers"]))
-        request_id = headers.request_id(first.get(b"x-request-id"))
+        request_id = parts.request_ids(first.get(b"x-request-id"))
         target: bytes = scope.get(TARGET) or _target_of(scope)
-        path, _, query = target.partition(b"?")
-        record = Record(
-            scope["method"], path.decode("latin-1"), query.decode("latin-1"), request_id.decode("ascii"), now
-        )
-        record.client = scope["client"][0] if scope["client"] else ""
+        client = scope["client"][0] if scope["client"] else ""
+        record = Record(scope["method"], target, request_id, now, client)
         record.cause, record.detail = refusal.cause, str(refusal)
         parts.journal.started(record)
         answer = parts.answers[refusal.cause]
         reply = Reply(send, common_headers(request_id, parts.cors.headers(first.get(b"origin"))))
-        about = Circumstances(0.0, parts.timing.request_timeout_s * 1000)
+        about = Circumstances(0.0, parts.timing.deadlines.timeout_s * 1000)
         try:
             await reply.error(parts.writer, answer, about)
         finally:
             record.status, record.bytes_out = answer.status, reply.bytes_out
-            parts.journal.finished(record, asyncio.get_running_loop().time())
+            parts.journal.finished(record, time.monotonic())
 
     async def _preflight(self, scope: Scope, send: Send, found: dict[bytes, bytes]) -> None:
-        cors = self._forwarder.parts.cors
+        parts = self._forwarder.parts
+        cors = parts.cors
         origin = found[b"origin"]
         if not cors.allows(origin):
             await self.refuse(scope, send, Refusal(Cause.ORIGIN_NOT_ALLOWED))
             return
         answer = cors.preflight(origin, found.get(b"access-control-request-headers"))
-        reply = Reply(send, common_headers(headers.request_id(found.get(b"x-request-id")), answer))
+        reply = Reply(send, common_headers(parts.request_ids(found.get(b"x-request-id")), answer))
         await reply.start(204, [])
         await reply.body(b"", more=False)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,8 +17,9 @@ from proxy_under_test import headers, policy
 from proxy_under_test.body import Body, ClientGone, Receive
 from proxy_under_test.causes import CONNECTING, Cause, Refusal, UpstreamFailure
 from proxy_under_test.cors import Cors
+from proxy_under_test.deadlines import Deadline, Deadlines
 from proxy_under_test.errors import ANSWERS, Answer, Circumstances, ErrorWriter
-from proxy_under_test.headers import Header, Identity
+from proxy_under_test.headers import Header, Identity, RequestIds
 from proxy_under_test.health import HealthGate
 from proxy_under_test.policy import GiveUp, Rules
 from proxy_under_test.record import Journal, Record
@@ -39,9 +41,9 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Bounds of one exchange: seconds, and bytes of request body."""
+    """Bounds of one exchange: its deadline, and bytes of request body."""
 
-    request_timeout_s: float
+    deadlines: Deadlines
     body_buffer_limit: int
     body_limit: int | None
 
@@ -60,6 +62,7 @@ class Parts:
     journal: Journal
     prefix: bytes
     upstream_url: str
+    request_ids: RequestIds = field(default_factory=RequestIds)
     decide: Callable[..., policy.Retry | GiveUp] = policy.decide
     answers: Mapping[Cause, Answer] = field(default_factory=lambda: ANSWERS)
     forward_request: Callable[..., list[Header]] = headers.forward_request
@@ -75,7 +78,7 @@ class Exchange:
     reply: Reply
     record: Record
     request_id: bytes
-    deadline: float
+    deadline: Deadline
     body: Body | None = None
 
 
@@ -90,10 +93,9 @@ class Forwarder:
         """Serve one arrival; returns without completing the response where that is broken and must look so."""
         exchange = self._open(arrival, send)
         record = exchange.record
-        loop = asyncio.get_running_loop()
         failure: BaseException | None = None
         try:
-            async with asyncio.timeout_at(exchange.deadline):
+            with exchange.deadline:
                 await self._serve(exchange, receive)
         except TimeoutError as exc:
             record.cause, failure = _cause_of_deadline(record), exc
@@ -103,85 +105,74 @@ class Forwarder:
             record.cause = Cause.CLIENT_GONE
         except asyncio.CancelledError:
             record.cause = Cause.STOPPING if self.parts.stopping else Cause.CLIENT_GONE
-            self._close(exchange, loop.time())
+            self._close(exchange, time.monotonic())
             raise
         except Exception as exc:  # noqa: BLE001 - our own fault; it is answered, logged and counted as such
             record.cause, failure = Cause.INTERNAL, exc
         if failure is not None:
             await self._answer(exchange, failure)
-        self._close(exchange, loop.time())
+        self._close(exchange, time.monotonic())
 
     def _open(self, arrival: Arrival, send: Send) -> Exchange:
         parts = self.parts
-        now = asyncio.get_running_loop().time()
-        request_id = headers.request_id(arrival.found.get(b"x-request-id"))
-        path, _, query = arrival.target.partition(b"?")
-        record = Record(
-            arrival.method,
-            path.decode("latin-1"),
-            query.decode("latin-1"),
-            request_id.decode("ascii"),
-            now,
-            arrival.client,
-        )
-        common = common_headers(request_id, parts.cors.headers(arrival.found.get(b"origin")))
-        return Exchange(arrival, Reply(send, common), record, request_id, now + parts.timing.request_timeout_s)
+        deadline = Deadline(parts.timing.deadlines)
+        found = arrival.found
+        request_id = parts.request_ids(found.get(b"x-request-id"))
+        record = Record(arrival.method, arrival.target, request_id, deadline.began, arrival.client)
+        common = common_headers(request_id, parts.cors.headers(found.get(b"origin")))
+        return Exchange(arrival, Reply(send, common), record, request_id, deadline)
 
     async def _serve(self, exchange: Exchange, receive: Receive) -> None:
         parts, arrival = self.parts, exchange.arrival
-        target, passed = self._plan(exchange, receive)
-        if not bypasses_gate(arrival.target):
+        target = self._plan(exchange, receive)
+        if not parts.gate.passes and not bypasses_gate(arrival.target):
             await parts.gate.admit()
         if exchange.body is not None:
             await exchange.body.prefetch()
-        response = await self._try(exchange, target, passed)
+        response = await self._try(exchange, target)
         parts.gate.responded(response.status)
         await self._relay(exchange, response)
 
-    def _plan(self, exchange: Exchange, receive: Receive) -> tuple[bytes, list[Header]]:
-        """Decide what is to be forwarded, and log the start; a refusal is logged with a start of its own."""
+    def _plan(self, exchange: Exchange, receive: Receive) -> bytes:
+        """The upstream's target; decides what is to be forwarded, and logs the start, of a refusal too."""
         parts, arrival, record = self.parts, exchange.arrival, exchange.record
         found = arrival.found
-        length = found.get(b"content-length")
-        chunked = b"transfer-encoding" in found
-        record.declared = None if chunked else int(length or 0)
-        passed: list[Header] = []
         try:
             target = upstream_target(arrival.target, parts.prefix)
-            record.target = parts.upstream_url + target.partition(b"?")[0].decode("latin-1")
-            passed = parts.forward_request(
+            record.upstream = parts.upstream_url + target.partition(b"?")[0].decode("latin-1")
+            record.forwarded = parts.forward_request(
                 arrival.headers, found, parts.identity, arrival.client, exchange.request_id
             )
+            if b"content-length" in found or b"transfer-encoding" in found:
+                length = found.get(b"content-length")
+                record.declared = None if length is None else int(length)
+                timing = parts.timing
+                exchange.body = Body(receive, record.declared, keep=timing.body_buffer_limit, limit=timing.body_limit)
         finally:
-            record.forwarded = [name.decode("latin-1") for name, _ in passed]
             parts.journal.started(record)
-        if chunked or length is not None:
-            timing = parts.timing
-            exchange.body = Body(receive, record.declared, keep=timing.body_buffer_limit, limit=timing.body_limit)
-        return target, passed
+        return target
 
-    async def _try(self, exchange: Exchange, target: bytes, passed: list[Header]) -> Incoming:
+    async def _try(self, exchange: Exchange, target: bytes) -> Incoming:
         """Try until there is a response, or the policy gives up.  Raises UpstreamFailure."""
         parts, arrival, record = self.parts, exchange.arrival, exchange.record
-        loop = asyncio.get_running_loop()
         keyed = b"idempotency-key" in arrival.found
         safe = keyed or arrival.method in policy.IDEMPOTENT
         while True:
-            attempt = Try(len(record.attempts) + 1, started=loop.time())
+            attempt = Try(len(record.attempts) + 1, started=time.monotonic())
             record.attempts.append(attempt)
             # A write that must not be repeated, and a repetition, do not risk a connection gone stale.
             fresh = not safe or attempt.number > 1
             try:
                 response = await parts.transport.send(
-                    Outgoing(arrival.method, target, passed, exchange.body, fresh, attempt)
+                    Outgoing(arrival.method, target, record.forwarded, exchange.body, fresh, attempt)
                 )
             except UpstreamFailure as failure:
-                attempt.ended, attempt.outcome = loop.time(), failure.cause
+                attempt.ended, attempt.outcome = time.monotonic(), failure.cause
                 wait_s = self._next_wait(exchange, failure, attempt, keyed)
                 if wait_s is None:
                     raise
             else:
-                attempt.ended, attempt.outcome = loop.time(), response.status
+                attempt.ended, attempt.outcome = time.monotonic(), response.status
                 return response
             await asyncio.sleep(wait_s)
 
@@ -197,7 +188,7 @@ class Forwarder:
             policy.Failure(failure.cause, attempt.sent, attempt.answered),
             tries=attempt.number,
             now=attempt.ended,
-            deadline=exchange.deadline,
+            deadline=exchange.deadline.at,
             draw=self._draw.uniform(-1.0, 1.0),
         )
         if isinstance(step, GiveUp):
@@ -228,10 +219,10 @@ class Forwarder:
             record.detail = "".join(traceback.format_exception(failure))
         if reply.started:
             return
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         about = Circumstances(
             duration_ms=(now - record.started) * 1000,
-            timeout_ms=parts.timing.request_timeout_s * 1000,
+            timeout_ms=parts.timing.deadlines.timeout_s * 1000,
             retries=record.retries if record.attempts else None,
             stack="" if parts.writer.production else "".join(traceback.format_exception(failure)),
         )

@@ -6,7 +6,7 @@ uvicorn with httptools refuses what is not HTTP; it lets through what this modul
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proxy_under_test.causes import Cause, Refusal
@@ -33,8 +33,13 @@ class Limits:
     body: int | None
 
 
-def index(headers: Iterable[Header]) -> dict[bytes, bytes]:
+def index(headers: Sequence[Header]) -> dict[bytes, bytes]:
     """Each field once, repeated ones joined by ", ".  Raises Refusal where a field must stand alone."""
+    found = dict(headers)
+    return found if len(found) == len(headers) else _joined(headers)
+
+
+def _joined(headers: Sequence[Header]) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in found:

@@ -6,8 +6,8 @@ The guide, "Health Check Before Requests": checked before proxying, cached for f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from proxy_under_test.causes import Cause
 
@@ -24,8 +24,7 @@ class Known(Enum):
     BAD = "down"
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(NamedTuple):
     """The last thing known of the backend, since ``at`` (seconds on the caller's clock)."""
 
     known: Known = Known.NOTHING

@@ -6,10 +6,12 @@ its order, repetitions and bytes.  What says where a request came from is append
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 Header = tuple[bytes, bytes]
 
@@ -56,6 +58,11 @@ RESPONSE_DROPPED = HOP_BY_HOP | {
 # Fields a client must not be able to strip by naming them in Connection: the message would change its meaning.
 PROTECTED = frozenset({b"host", b"content-length", b"authorization", b"cookie", b"origin", b"idempotency-key"})
 
+PROTECTED_RESPONSE = frozenset({b"content-length", b"set-cookie"})
+
+# Values of Connection that name no further field; nearly every response has one of them.
+PLAIN = frozenset({b"keep-alive", b"Keep-Alive", b"close", b"Close"})
+
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
 
 
@@ -67,11 +74,18 @@ class Identity:
     via: bytes
 
 
-def request_id(given: bytes | None) -> bytes:
-    """The client's request id where it is a sane one, else a new one of 32 hex digits."""
-    if given is not None and _SANE_ID.fullmatch(given):
-        return given
-    return secrets.token_hex(16).encode("ascii")
+class RequestIds:
+    """Request ids: the client's where it is a sane one, else a new one of 32 hex digits."""
+
+    def __init__(self) -> None:
+        self._start = secrets.token_hex(10)
+        self._number = itertools.count()
+
+    def __call__(self, given: bytes | None) -> bytes:
+        """The id for a request that came with ``given``."""
+        if given is not None and _SANE_ID.fullmatch(given):
+            return given
+        return f"{self._start}{next(self._number):012x}".encode("ascii")
 
 
 def forward_request(
@@ -81,27 +95,29 @@ def forward_request(
 
     ``found`` has each field of ``headers`` once (repeated ones joined by ", "); ``client`` is the peer's address.
     """
-    dropped: frozenset[bytes] | set[bytes] = REQUEST_DROPPED
-    if b"connection" in found:
-        dropped = REQUEST_DROPPED | (named_by(found[b"connection"]) - PROTECTED)
-    passed = [(b"host", identity.upstream_host)]
+    dropped = _dropped(found.get(b"connection"), REQUEST_DROPPED, PROTECTED)
     # A name with "_" is another header's twin to a backend of the CGI family; nginx drops them, too.
-    passed += [header for header in headers if header[0] not in dropped and b"_" not in header[0]]
-    passed += _origin_of(found, client)
-    passed.append((b"via", _appended(found.get(b"via"), b"1.1 " + identity.via)))
-    passed.append((b"x-request-id", rid))
-    return passed
+    passed = [header for header in headers if header[0] not in dropped and b"_" not in header[0]]
+    origin = _origin_of(client, found.get(b"host", b""), found.get(b"x-forwarded-for"), found.get(b"forwarded"))
+    via = b"1.1 " + identity.via
+    if b"via" in found:
+        via = found[b"via"] + b", " + via
+    return [(b"host", identity.upstream_host), *passed, *origin, (b"via", via), (b"x-request-id", rid)]
 
 
 def forward_response(headers: Sequence[Header], via: bytes) -> list[Header]:
     """The upstream's headers as far as the client may see them, and our ``Via``."""
-    dropped: frozenset[bytes] | set[bytes] = RESPONSE_DROPPED
-    for name, value in headers:
-        if name == b"connection":
-            dropped = dropped | (named_by(value) - {b"content-length", b"set-cookie"})
+    connection = b",".join([value for name, value in headers if name == b"connection"])
+    dropped = _dropped(connection, RESPONSE_DROPPED, PROTECTED_RESPONSE)
     passed = [header for header in headers if header[0] not in dropped]
     passed.append((b"via", b"1.1 " + via))
     return passed
+
+
+def _dropped(connection: bytes | None, always: frozenset[bytes], never: frozenset[bytes]) -> frozenset[bytes]:
+    if not connection or connection in PLAIN:
+        return always
+    return always | (named_by(connection) - never)
 
 
 def named_by(connection: bytes) -> set[bytes]:
@@ -109,18 +125,17 @@ def named_by(connection: bytes) -> set[bytes]:
     return {token.strip().lower() for token in connection.split(b",")}
 
 
-def _origin_of(found: dict[bytes, bytes], client: str) -> list[Header]:
+@lru_cache(maxsize=1_024)  # the same client comes again and again
+def _origin_of(client: str, host: bytes, forwarded_for: bytes | None, forwarded: bytes | None) -> tuple[Header, ...]:
     address = client.encode("ascii", "replace")
     node = b'"[%s]"' % address if b":" in address else address
-    host = found.get(b"host", b"")
-    forwarded = b'for=%s;host="%s";proto=http' % (node, host)
-    return [
-        (b"x-forwarded-for", _appended(found.get(b"x-forwarded-for"), address)),
+    return (
+        (b"x-forwarded-for", _appended(forwarded_for, address)),
         (b"x-forwarded-proto", b"http"),
         (b"x-forwarded-host", host),
         (b"x-real-ip", address),
-        (b"forwarded", _appended(found.get(b"forwarded"), forwarded)),
-    ]
+        (b"forwarded", _appended(forwarded, b'for=%s;host="%s";proto=http' % (node, host))),
+    )
 
 
 def _appended(before: bytes | None, value: bytes) -> bytes:

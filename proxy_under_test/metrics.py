@@ -69,6 +69,7 @@ class Metrics:
 
     def finished(self, method: str, status: int, seconds: float, tries: int) -> None:
         """Count one finished request; ``tries`` is 0 where the upstream was not asked."""
+        self.in_flight -= 1
         self.requests[method if method in METHODS else "OTHER", status] += 1
         self.duration.observe(seconds)
         if tries:

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from proxy_under_test import redact
 from proxy_under_test.causes import Cause
 from proxy_under_test.errors import ANSWERS
-from proxy_under_test.logs import Log
+from proxy_under_test.logs import JsonLogger
 from proxy_under_test.metrics import Metrics
-from proxy_under_test.transport import Try
+from proxy_under_test.sink import ErrorSink
+from proxy_under_test.transport import Header, Try
 
 
-@dataclass(slots=True)
 class Record:
-    """One request, from its head to its last byte.  Times are seconds on the event loop's clock."""
+    """One request, from its head to its last byte.  Times are seconds on the monotonic clock.
 
-    method: str
-    path: str
-    query: str
-    request_id: str
-    started: float
-    client: str = ""
-    target: str = ""
-    declared: int | None = 0
-    forwarded: list[str] = field(default_factory=list)
-    status: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    cause: Cause | None = None
-    detail: str = ""
-    attempts: list[Try] = field(default_factory=list)
+    ``target`` is the client's request target, ``upstream`` where it was sent; ``declared`` the length its body is said
+    to have, None where it comes in chunks.
+    """
+
+    __slots__ = (
+        "attempts", "bytes_in", "bytes_out", "cause", "client", "declared", "detail", "forwarded", "method",
+        "path", "request_id", "started", "status", "target", "upstream",
+    )  # fmt: skip
+
+    def __init__(self, method: str, target: bytes, request_id: bytes, started: float, client: str) -> None:
+        self.method = method
+        self.target = target
+        self.path = ""
+        self.request_id = request_id.decode("ascii")
+        self.started = started
+        self.client = client
+        self.upstream = ""
+        self.declared: int | None = 0
+        self.forwarded: list[Header] = []
+        self.status = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.cause: Cause | None = None
+        self.detail = ""
+        self.attempts: list[Try] = []
 
     @property
     def retries(self) -> int:
@@ -42,30 +52,32 @@ class Record:
 class Journal:
     """Writes records to the log and the metrics, and errors to the sink."""
 
-    def __init__(self, log: Log, metrics: Metrics, sink: Any = None) -> None:
-        self._log = log
-        self._metrics = metrics
+    def __init__(self, log: JsonLogger, metrics: Metrics, sink: ErrorSink | None = None) -> None:
+        self.log = log
+        self.metrics = metrics
         self.sink = sink
 
     def started(self, record: Record) -> None:
         """Log the start of a request."""
-        self._metrics.in_flight += 1
-        self._log.info(
+        self.metrics.in_flight += 1
+        path, _, query = record.target.decode("latin-1").partition("?")
+        record.path = redact.shorten(path)
+        self.log.info(
             "request started",
             request_id=record.request_id,
             method=record.method,
-            path=redact.shorten(record.path),
-            query=redact.query(record.query),
-            target=redact.shorten(record.target),
+            path=record.path,
+            query=redact.query(query),
+            target=redact.shorten(record.upstream),
             client=record.client,
-            headers=record.forwarded,
+            headers=[_text(name) for name, _ in record.forwarded],
             content_length=record.declared,
         )
 
     def retrying(self, record: Record, cause: Cause, wait_s: float) -> None:
         """Log one retry, before its wait."""
-        self._metrics.retries[cause] += 1
-        self._log.warning(
+        self.metrics.retries[cause] += 1
+        self.log.warning(
             "retry",
             request_id=record.request_id,
             retry=len(record.attempts),
@@ -77,15 +89,14 @@ class Journal:
     def finished(self, record: Record, now: float) -> None:
         """Log the end of a request."""
         seconds = now - record.started
-        self._metrics.in_flight -= 1
-        self._metrics.finished(record.method, record.status, seconds, len(record.attempts))
-        self._metrics.bytes_in += record.bytes_in
-        self._metrics.bytes_out += record.bytes_out
+        self.metrics.finished(record.method, record.status, seconds, len(record.attempts))
+        self.metrics.bytes_in += record.bytes_in
+        self.metrics.bytes_out += record.bytes_out
         line = {
             "request_id": record.request_id,
             "method": record.method,
-            "path": redact.shorten(record.path),
-            "target": redact.shorten(record.target),
+            "path": record.path,
+            "target": redact.shorten(record.upstream),
             "status": record.status,
             "duration_ms": round(seconds * 1000, 1),
             "attempts": len(record.attempts),
@@ -94,21 +105,25 @@ class Journal:
             "outcome": record.cause or "served",
         }
         if record.cause is None:
-            self._log.info("request finished", **line)
+            self.log.info("request finished", **line)
         else:
-            self._failed(record, line)
+            self._failed(record, record.cause, line)
 
-    def _failed(self, record: Record, line: dict[str, Any]) -> None:
-        cause = record.cause or Cause.INTERNAL
-        self._metrics.failures[cause] += 1
+    def _failed(self, record: Record, cause: Cause, line: dict[str, Any]) -> None:
+        self.metrics.failures[cause] += 1
         line["error_code"] = ANSWERS[cause].code
         line["tries"] = [_told(attempt) for attempt in record.attempts]
         if record.detail:
             line["detail"] = redact.shorten(record.detail)
         ours = ANSWERS[cause].status >= 500
-        (self._log.error if ours else self._log.warning)("request finished", **line)
+        (self.log.error if ours else self.log.warning)("request finished", **line)
         if ours and self.sink is not None:
             self.sink.offer(line)
+
+
+@lru_cache(maxsize=1_024)  # the names of header fields are few, and come with every request
+def _text(name: bytes) -> str:
+    return name.decode("latin-1")
 
 
 def _told(attempt: Try) -> dict[str, Any]:

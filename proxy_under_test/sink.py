@@ -13,7 +13,7 @@ import orjson
 
 from proxy_under_test.body import Body
 from proxy_under_test.causes import UpstreamFailure
-from proxy_under_test.logs import Log
+from proxy_under_test.logs import JsonLogger
 from proxy_under_test.metrics import Metrics
 from proxy_under_test.transport import Outgoing, Transport
 
@@ -23,7 +23,9 @@ QUEUE_LIMIT = 1_000  # errors; a storm beyond that says nothing new
 class ErrorSink:
     """A queue of errors, and the task that posts them.  ``timeout_s`` bounds one delivery."""
 
-    def __init__(self, url: str, transport: Transport, *, timeout_s: float, log: Log, metrics: Metrics) -> None:
+    def __init__(
+        self, url: str, transport: Transport, *, timeout_s: float, log: JsonLogger, metrics: Metrics
+    ) -> None:
         parts = urlsplit(url)
         self._target = ((parts.path or "/") + (f"?{parts.query}" if parts.query else "")).encode("ascii")
         self._host = parts.netloc.rpartition("@")[2].encode("ascii")

@@ -30,6 +30,7 @@ class Cycle:
         scope: dict[str, Any],
         transport: asyncio.Transport,
         flow: FlowControl,
+        loop: asyncio.AbstractEventLoop,
         *,
         expect_continue: bool,
         keep_alive: bool,
@@ -46,12 +47,14 @@ class Cycle:
         self.response_started = False
         self.response_complete = False
         self.task: asyncio.Task[None] | None = None
+        self._loop = loop
         self._on_complete = on_complete
         self._continue = expect_continue
         self._head = scope["method"] == "HEAD"
         self._chunked = False
         self._until_close = False
         self._left: int | None = None
+        self._unsent_head = b""
 
     async def run_asgi(self, app: App) -> None:
         """Run the application; whatever it leaves incomplete is broken off."""
@@ -68,6 +71,7 @@ class Cycle:
 
     def break_off(self) -> None:
         """End the connection so that the client sees an incomplete response."""
+        self._flush_head()
         if self._until_close:
             with contextlib.suppress(OSError):
                 tcp = self.transport.get_extra_info("socket")
@@ -111,32 +115,35 @@ class Cycle:
         status: int = message["status"]
         self.response_started = True
         self._continue = False
-        parts = [STATUS_LINE[status]]
-        sized = False
-        for name, value in message["headers"]:
-            if name == b"content-length":
-                sized = True
-                self._left = int(value)
-            elif name == b"connection" and value.lower() == b"close":
-                self.keep_alive = False
-                continue
-            parts += (name, b": ", value, b"\r\n")
-        if not sized and not self._head and status not in (204, 304):
-            self._frame(parts)
-        if not self.keep_alive:
-            parts.append(b"connection: close\r\n")
-        parts.append(b"\r\n")
-        self.transport.write(b"".join(parts))
+        headers: list[tuple[bytes, bytes]] = message["headers"]
+        framing = b""
+        length = dict(headers).get(b"content-length")
         if self._head or status in (204, 304):
             self._left = 0
+        elif length is not None:
+            self._left = int(length)
+        else:
+            framing = self._frame()
+        if not self.keep_alive:
+            framing += b"connection: close\r\n"
+        fields = b"\r\n".join(map(b": ".join, headers))
+        # A body that is there already goes out with the head, in one system call; else the head goes out by itself.
+        self._unsent_head = b"%b%b\r\n%b\r\n" % (STATUS_LINE[status], fields, framing)
+        self._loop.call_soon(self._flush_head)
 
-    def _frame(self, parts: list[bytes]) -> None:
+    def _flush_head(self) -> None:
+        if self._unsent_head:
+            head, self._unsent_head = self._unsent_head, b""
+            self.transport.write(head)
+
+    def _frame(self) -> bytes:
         if self.scope["http_version"] == "1.1":
             self._chunked = True
-            parts.append(b"transfer-encoding: chunked\r\n")
-        else:  # HTTP/1.0 knows no chunks; the end of the connection is the end of the body
-            self._until_close = True
-            self.keep_alive = False
+            return b"transfer-encoding: chunked\r\n"
+        # HTTP/1.0 knows no chunks; the end of the connection is the end of the body
+        self._until_close = True
+        self.keep_alive = False
+        return b""
 
     def _write(self, body: bytes, more: bool) -> None:
         if self._chunked:
@@ -148,6 +155,8 @@ class Cycle:
         else:
             data = body[: self._left]
             self._left -= len(data)
+        if self._unsent_head:
+            data, self._unsent_head = self._unsent_head + data, b""
         if data:
             self.transport.write(data)
 

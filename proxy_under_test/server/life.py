@@ -11,7 +11,7 @@ import sys
 from uvicorn import Config
 
 from proxy_under_test.app import make_app, make_limits, make_parts
-from proxy_under_test.logs import LineWriter, Log, make_log
+from proxy_under_test.logs import JsonLogger, LineWriter, make_log
 from proxy_under_test.metrics import Metrics
 from proxy_under_test.server.listen import BACKLOG
 from proxy_under_test.server.protocol import configured
@@ -33,7 +33,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         _say_goodbye(log, writer)
 
 
-async def _serve(settings: Settings, listener: socket.socket, log: Log) -> None:
+async def _serve(settings: Settings, listener: socket.socket, log: JsonLogger) -> None:
     metrics = Metrics()
     parts = make_parts(settings, log, metrics)
     limits = make_limits(settings)
@@ -66,7 +66,7 @@ async def _serve(settings: Settings, listener: socket.socket, log: Log) -> None:
     await server.serve(sockets=[listener])
 
 
-def _banner(settings: Settings, listener: socket.socket, log: Log) -> None:
+def _banner(settings: Settings, listener: socket.socket, log: JsonLogger) -> None:
     host, port = listener.getsockname()[:2]
     shown = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else host
     url = f"http://{shown}:{port}"
@@ -87,6 +87,6 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     return uvloop.Loop
 
 
-def _say_goodbye(log: Log, writer: LineWriter) -> None:
+def _say_goodbye(log: JsonLogger, writer: LineWriter) -> None:
     log.info("stopped")
     writer.flush()

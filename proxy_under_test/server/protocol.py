@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy_under_test.causes import Cause, Refusal
-from proxy_under_test.door import TARGET, Door
+from proxy_under_test.door import HEAD_BYTES, TARGET, Door
 from proxy_under_test.frontdoor import Limits
 from proxy_under_test.server.cycle import App, Cycle
 
@@ -32,6 +32,7 @@ class ClientProtocol(HttpToolsProtocol):
     _in_head = True
     _head_timer: asyncio.TimerHandle | None = None
     _running: Cycle | None = None
+    _idle_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -50,16 +51,17 @@ class ClientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._head_bytes = 0
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
         version = self.parser.get_http_version()
         self._fill_scope(version)
+        self._head_bytes = 0
         cycle = Cycle(
             cast("dict[str, Any]", self.scope),
             self.transport,
             self.flow,
+            self.loop,
             expect_continue=self.expect_100_continue,
             keep_alive=version == "1.1" and self.parser.should_keep_alive(),
             on_complete=self.on_response_complete,
@@ -72,11 +74,44 @@ class ClientProtocol(HttpToolsProtocol):
         else:
             self._start_asgi_task(self.cycle, self.app)
 
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        else:
+            self._idle_since = self.loop.time()
+            if self.timeout_keep_alive_task is None:
+                self._watch_idleness(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close where nothing came for the whole time; one timer watches many requests, and is not set for each."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None or self.transport.is_closing():
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._watch_idleness(left)
+        else:
+            self.transport.close()
+
+    def _watch_idleness(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
         self.pipeline.clear()
         running = self._running
         if running is not None and running.task is not None and not running.response_complete:
@@ -105,6 +140,7 @@ class ClientProtocol(HttpToolsProtocol):
         scope["raw_path"] = path
         scope["query_string"] = query
         scope[TARGET] = self.url
+        scope[HEAD_BYTES] = self._head_bytes
 
     def _start_asgi_task(self, cycle: Any, app: App) -> None:  # type: ignore[override]
         task = self.loop.create_task(cycle.run_asgi(app))
@@ -144,7 +180,9 @@ class ClientProtocol(HttpToolsProtocol):
             "headers": self.headers or [],
             TARGET: getattr(self, "url", b"") or b"-",
         }
-        cycle = Cycle(scope, self.transport, self.flow, expect_continue=False, keep_alive=False, on_complete=_ignored)
+        cycle = Cycle(
+            scope, self.transport, self.flow, self.loop, expect_continue=False, keep_alive=False, on_complete=_ignored
+        )
         self.cycle = cast("Any", cycle)
         self.flow.pause_reading()
 

@@ -43,6 +43,7 @@ class Connection(asyncio.Protocol):
         """Forget the exchange before; bytes that arrive from now on belong to this one."""
         self.status = 0
         self.headers: list[Header] = []
+        self._fields: list[Header] = []
         self.head_done = False
         self.complete = False
         self._method = method
@@ -74,7 +75,8 @@ class Connection(asyncio.Protocol):
         while not self.head_done:
             if self._failure is not None:
                 raise self._failure
-            await self._news()
+            self._waiter = self._loop.create_future()
+            await self._waiter
 
     async def read(self) -> bytes:
         """The next bytes of the body, b"" at its end.  Raises UpstreamFailure where it broke off."""
@@ -83,7 +85,8 @@ class Connection(asyncio.Protocol):
                 raise self._failure
             if self.complete:
                 return b""
-            await self._news()
+            self._waiter = self._loop.create_future()
+            await self._waiter
         data = self._chunks.popleft() if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._held = 0
@@ -120,16 +123,12 @@ class Connection(asyncio.Protocol):
             self._poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
         return not self._poll.poll(0)
 
-    async def _news(self) -> None:
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():  # cancelled, where whoever waited has left
+                waiter.set_result(None)
 
     def _fail(self, failure: UpstreamFailure) -> None:
         if self._failure is None:
@@ -202,8 +201,7 @@ class Connection(asyncio.Protocol):
         self._surplus = self.complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.head_done:  # else it is a trailer field, and those end here (RFC 9110 section 6.5.1)
-            self.headers.append((name.lower(), value))
+        self._fields.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         if self.complete or self._failure is not None:
@@ -218,6 +216,8 @@ class Connection(asyncio.Protocol):
             self._fail(failure)
             return
         self.status = status
+        # What is parsed as a field from now on is a trailer, and those end here (RFC 9110 section 6.5.1).
+        self.headers, self._fields = self._fields, []
         self._keep_alive = self._parser.should_keep_alive()
         self.head_done = True
         self.complete = self._length == framing.NO_BODY
@@ -226,17 +226,17 @@ class Connection(asyncio.Protocol):
         if status > 599:
             raise UpstreamFailure(Cause.HEAD_MALFORMED, f"status {status}")
         if self._head_bytes > self._head_limit:
-            size = sum(len(name) + len(value) + 4 for name, value in self.headers)
+            size = sum(len(name) + len(value) + 4 for name, value in self._fields)
             if size > self._head_limit:
                 raise UpstreamFailure(Cause.HEAD_TOO_LARGE)
-        return framing.body_length(self._method, status, self.headers)
+        return framing.body_length(self._method, status, self._fields)
 
     def _pass_over_interim(self, status: int) -> None:
         self._interims += 1
         if status < 100 or status == 101 or self._interims > INTERIM_LIMIT:
             self._fail(UpstreamFailure(Cause.HEAD_MALFORMED, f"unexpected status {status}"))
         self._interim = True
-        self.headers = []
+        self._fields = []
 
     def on_body(self, body: bytes) -> None:
         if self.complete:

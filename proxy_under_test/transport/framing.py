@@ -22,18 +22,13 @@ def body_length(method: str, status: int, headers: Sequence[tuple[bytes, bytes]]
 
     Raises UpstreamFailure (BAD_LENGTH, BAD_CODING) where the fields contradict each other.
     """
-    length: bytes | None = None
-    coding: bytes | None = None
-    for name, value in headers:
-        if name == b"content-length":
-            if length is not None:
-                raise UpstreamFailure(Cause.BAD_LENGTH, "two Content-Length fields")
-            length = value
-        elif name == b"transfer-encoding":
-            if coding is not None:
-                raise UpstreamFailure(Cause.BAD_CODING, "two Transfer-Encoding fields")
-            coding = value
-    _refuse_contradictions(length, coding)
+    found = dict(headers)
+    length = found.get(b"content-length")
+    coding = found.get(b"transfer-encoding")
+    if len(found) != len(headers):
+        _refuse_repetition(headers)
+    if coding is not None or (length is not None and not _LENGTH.fullmatch(length)):
+        _refuse_contradictions(length, coding)
     if method == "HEAD" or status in (204, 304):
         return NO_BODY
     if coding is not None:
@@ -48,3 +43,11 @@ def _refuse_contradictions(length: bytes | None, coding: bytes | None) -> None:
         raise UpstreamFailure(Cause.BAD_LENGTH, "Content-Length is not a number")
     if coding is not None and coding.strip().lower() != b"chunked":
         raise UpstreamFailure(Cause.BAD_CODING, "a transfer coding other than chunked")
+
+
+def _refuse_repetition(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    names = [name for name, _ in headers]
+    if names.count(b"content-length") > 1:
+        raise UpstreamFailure(Cause.BAD_LENGTH, "two Content-Length fields")
+    if names.count(b"transfer-encoding") > 1:
+        raise UpstreamFailure(Cause.BAD_CODING, "two Transfer-Encoding fields")

@@ -7,7 +7,6 @@ and is the caller's failure to judge where it is not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 
 from proxy_under_test.body import Body
 from proxy_under_test.causes import Cause, UpstreamFailure
@@ -77,8 +76,11 @@ class Pool:
         upload: asyncio.Task[None] | None = None
         try:
             connection.begin(request.method, request.attempt)
-            upload = await _transmit(connection, request)
-            await _await_head(connection, upload)
+            upload = _transmit(connection, request)
+            if upload is None:
+                await connection.head()
+            else:
+                await _await_head(connection, upload)
         except BaseException:
             await self.take_back(connection, upload)
             raise
@@ -150,31 +152,26 @@ class Pool:
             self._plan_sweep(self._idle[0].idle_since)
 
 
-async def _transmit(connection: Connection, request: Outgoing) -> asyncio.Task[None] | None:
+def _transmit(connection: Connection, request: Outgoing) -> asyncio.Task[None] | None:
     """Write the request; a body that is not all here yet is sent by the task that is returned."""
     body = request.body
     if body is None:
-        connection.write(_head(request, ()))
+        connection.write(_head(request))
         return None
     whole = body.whole()
     if whole is not None:
-        connection.write(_head(request, [(b"content-length", b"%d" % len(whole))]) + whole)
+        connection.write(_head(request, (b"content-length", b"%d" % len(whole))) + whole)
         return None
     if body.length is None:
-        connection.write(_head(request, [(b"transfer-encoding", b"chunked")]))
+        connection.write(_head(request, (b"transfer-encoding", b"chunked")))
     else:
-        connection.write(_head(request, [(b"content-length", b"%d" % body.length)]))
+        connection.write(_head(request, (b"content-length", b"%d" % body.length)))
     return asyncio.get_running_loop().create_task(_upload(connection, body))
 
 
-def _head(request: Outgoing, extra: Iterable[Header]) -> bytes:
-    parts = [request.method.encode("ascii"), b" ", request.target, b" HTTP/1.1\r\n"]
-    for name, value in request.headers:
-        parts += (name, b": ", value, b"\r\n")
-    for name, value in extra:
-        parts += (name, b": ", value, b"\r\n")
-    parts.append(b"\r\n")
-    return b"".join(parts)
+def _head(request: Outgoing, *framing: Header) -> bytes:
+    fields = b"\r\n".join(map(b": ".join, (*request.headers, *framing)))
+    return b"%b %b HTTP/1.1\r\n%b\r\n\r\n" % (request.method.encode("ascii"), request.target, fields)
 
 
 async def _upload(connection: Connection, body: Body) -> None:
@@ -188,11 +185,8 @@ async def _upload(connection: Connection, body: Body) -> None:
         connection.write(b"0\r\n\r\n")
 
 
-async def _await_head(connection: Connection, upload: asyncio.Task[None] | None) -> None:
+async def _await_head(connection: Connection, upload: asyncio.Task[None]) -> None:
     """Wait for the head, and for the upload's failure where that comes first."""
-    if upload is None:
-        await connection.head()
-        return
     head = asyncio.get_running_loop().create_task(connection.head())
     try:
         await asyncio.wait((head, upload), return_when=asyncio.FIRST_COMPLETED)

@@ -1,0 +1,119 @@
+"""Claims about what the client saw: status, the documented error, headers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+
+from harness.contract.model import ErrorKind, ErrorPromise
+from harness.errors import NotPromised
+from harness.traffic.exchange import Exchange
+from harness.verdicts.claims import Claims
+from harness.verdicts.standard import error_type, judge
+
+# The envelope of every error (product decision 5): nothing else may stand at the top, and these types hold.
+ERROR_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["error", "message", "details"],
+    "additionalProperties": False,
+    "properties": {
+        "error": {"type": "string", "minLength": 1},
+        "message": {"type": "string", "minLength": 1},
+        "details": {
+            "type": "object",
+            "properties": {
+                "apiUrl": {"type": "string"},
+                "errorCode": {"type": "string", "pattern": "^[A-Z][A-Z0-9_]+$"},
+                "suggestion": {"type": "string"},
+                "retries": {"type": "integer", "minimum": 0},
+                "duration": {"type": "number", "minimum": 0},
+                "timeout": {"type": "number", "exclusiveMinimum": 0},
+                "healthCheckFailed": {"type": "boolean"},
+            },
+        },
+    },
+}
+
+
+class Answers(Claims):
+    """Claims about answers."""
+
+    def status(self, exchange: Exchange, status: int) -> None:
+        """The client saw this status, and a whole answer."""
+        self.that(exchange.status == status and exchange.complete, f"status {status}", seen(exchange))
+
+    def served(self, exchange: Exchange) -> None:
+        """The client saw 200 and a whole body."""
+        self.status(exchange, 200)
+
+    def broken_body(self, exchange: Exchange) -> None:
+        """The client could tell that the body is not whole (RFC 9112 section 8)."""
+        broken = exchange.error in ("incomplete body", "reset")
+        self.that(broken, "a visibly broken body", seen(exchange))
+
+    def error(self, exchange: Exchange, kind: ErrorKind) -> dict[str, Any]:
+        """The contract's error of this kind: status, title, code and details; returns the details.
+
+        Also judges the answer by RFC 9209, which decides nothing.  Raises NotPromised when the contract has none.
+        """
+        promise = self._rig.contract.errors.get(kind)
+        if promise is None:
+            raise NotPromised(f"errors.{kind} is not in the target's contract")
+        self.status(exchange, promise.status)
+        named = self.proxy_status(exchange)
+        if named:
+            self._case.standards.append(judge(named, exchange.status))
+        return self._body(exchange, promise)
+
+    def _body(self, exchange: Exchange, promise: ErrorPromise) -> dict[str, Any]:
+        if promise.error is None:
+            return {}
+        body = exchange.json()
+        body = body if isinstance(body, dict) else {}
+        details = body.get("details")
+        details = details if isinstance(details, dict) else {}
+        self.equal("error", promise.error, body.get("error"))
+        if promise.code is not None:
+            self.equal("errorCode", promise.code, details.get("errorCode"))
+        missing = [name for name in promise.details if name not in details]
+        self.that(not missing, f"details {', '.join(promise.details)}", f"details {', '.join(details) or 'none'}")
+        return details
+
+    def schema(self, exchange: Exchange) -> None:
+        """The body is JSON of the one schema every error has."""
+        self.equal("content type", "application/json", (exchange.headers.get("content-type") or "").partition(";")[0])
+        found = next(iter(jsonschema.Draft202012Validator(ERROR_SCHEMA).iter_errors(exchange.json())), None)
+        actual = f"{found.json_path}: {found.message}" if found else "a body of the schema"
+        self.that(found is None, "a body of the error schema", actual)
+
+    def proxy_status(self, exchange: Exchange) -> str | None:
+        """The error type in ``Proxy-Status`` (RFC 9209), or None."""
+        return error_type(exchange.headers.get("proxy-status"))
+
+    def header(self, exchange: Exchange, name: str, value: str | None) -> None:
+        """The field stands once with this value; None: not at all."""
+        expected = [] if value is None else [value]
+        self.equal(name, expected, exchange.headers.get_all(name))
+
+    def header_present(self, exchange: Exchange, name: str) -> None:
+        """The field stands and is not empty."""
+        self.that(
+            bool(exchange.headers.get(name)),
+            f"a {name} header",
+            f"headers {sorted({k for k, _ in exchange.headers})}",
+        )
+
+    def has_token(self, exchange: Exchange, name: str, token: str) -> None:
+        """The list field has this member, compared without case."""
+        members = [part.strip() for value in exchange.headers.get_all(name) for part in value.split(",")]
+        self.that(token.lower() in [member.lower() for member in members], f"{token} in {name}", f"{name} {members}")
+
+
+def seen(exchange: Exchange) -> str:
+    """What the client saw, in words."""
+    said = ""
+    if (exchange.status or 0) >= 400 and exchange.body[:1] == b"{" and exchange.complete:
+        body = exchange.json()
+        said = f" {body.get('error')!r} ({body.get('message')!r})"
+    return f"{'status ' if exchange.status else ''}{exchange.summary()}{said}"

@@ -1,0 +1,54 @@
+"""Claims about values: each records what was expected and what was, in words and units, whether it holds or not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, TypeVar
+
+from harness.rig import Rig
+
+T = TypeVar("T")
+
+
+class Claims:
+    """Claims of the scenario that works with ``rig``."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self._case = rig.case
+
+    def that(self, holds: bool, expected: str, actual: str) -> None:
+        """A claim in words; raises ContractViolation when it does not hold, as every claim does."""
+        self._case.claim(holds=holds, expected=expected, actual=actual)
+
+    def equal(self, what: str, expected: T, actual: T) -> None:
+        """``what`` is exactly ``expected``."""
+        self.that(expected == actual, f"{what} {shown(expected)}", f"{what} {shown(actual)}")
+
+    def one_of(self, what: str, allowed: Collection[Any], actual: object) -> None:
+        """``what`` is one of ``allowed``."""
+        words = " or ".join(shown(value) for value in allowed)
+        self.that(actual in allowed, f"{what} {words}", f"{what} {shown(actual)}")
+
+    def between(self, what: str, low: float, high: float, actual: float, unit: str = "") -> None:
+        """``what`` lies between two bounds, both included."""
+        self.that(low <= actual <= high, f"{what} {low:g} to {high:g}{unit}", f"{what} {actual:g}{unit}")
+
+    def contains(self, what: str, text: object, part: str) -> None:
+        """``what`` is a text with ``part`` in it."""
+        self.that(isinstance(text, str) and part in text, f"{part!r} in the {what}", f"{what} {shown(text)}")
+
+    def begins(self, what: str, starts: tuple[str, ...], actual: object) -> None:
+        """``what`` is a text that begins with one of ``starts``."""
+        holds = isinstance(actual, str) and actual.startswith(starts)
+        self.that(holds, f"{what} {' or '.join(starts)}", f"{what} {shown(actual)}")
+
+    def note(self, figure: str) -> None:
+        """Record a figure that decides nothing."""
+        self._case.note(figure)
+
+
+def shown(value: object, width: int = 160) -> str:
+    """``value`` for a person, cut to ``width`` characters."""
+    text = repr(value)
+    return text if len(text) <= width else f"{text[:width]}… ({len(text)} characters)"

@@ -1,0 +1,123 @@
+"""Claims about time and tries.
+
+Law: a time claim has a lower bound, which proves that the fault was real, and an upper one, which is the promise
+plus what this machine may hold us up.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.errors import ContractViolation
+from harness.faults import Witness
+from harness.rig import SETTLE_S, Rig
+from harness.target.memory import Memory
+from harness.traffic.exchange import Exchange
+from harness.verdicts.claims import Claims
+
+# Wall seconds by which a promise may be late before it counts as broken. Client, proxy and upstream share a CI
+# machine's two cores with the other workers; at real speed this is under one percent of the guide's 30 s.
+SCHEDULING_S = 0.25
+EARLY_S = 0.005  # wall seconds; timers are rounded, and two processes read their clocks at different moments
+
+
+class Timing(Claims):
+    """Claims about time and tries; ``_s`` without more is in target seconds."""
+
+    def took(self, exchange: Exchange, at_least_s: float, at_most_s: float) -> None:
+        """The client waited between two bounds, to the end of the answer."""
+        self.lasted("answered after", exchange.took_s, at_least_s, at_most_s)
+
+    def lasted(self, what: str, wall_s: float, at_least_s: float, at_most_s: float) -> None:
+        """``wall_s`` wall seconds lie between two bounds in target seconds."""
+        self._case.timed = True
+        self.that(
+            self._within(wall_s, at_least_s, at_most_s),
+            f"{what} {at_least_s:g} s to {at_most_s:g} s (+ {SCHEDULING_S:g} s of scheduling)",
+            f"{what} {self._rig.clock.target(wall_s):.2f} s ({wall_s:.3f} s of our clock)",
+        )
+
+    def _within(self, wall_s: float, at_least_s: float, at_most_s: float) -> bool:
+        clock = self._rig.clock
+        return clock.wall(at_least_s) - EARLY_S <= wall_s <= clock.wall(at_most_s) + SCHEDULING_S
+
+    def duration(self, details: Mapping[str, Any], exchange: Exchange, *, at_least_s: float) -> None:
+        """``details.duration`` (ms of the wall) is not less than was waited, nor more than the client saw."""
+        told = details.get("duration")
+        low, high = self._rig.clock.wall(at_least_s) - EARLY_S, exchange.took_s + EARLY_S
+        holds = isinstance(told, int | float) and low * 1000 <= told <= high * 1000
+        self.that(holds, f"duration {low * 1000:.0f} to {high * 1000:.0f} ms", f"duration {told} ms")
+
+    def tries(self, exchange: Exchange, count: int) -> None:
+        """The request was tried so often; refused tries are counted where the machine tells them."""
+        self._count(exchange, count, count)
+
+    def at_most_tries(self, exchange: Exchange, count: int) -> None:
+        """The request was tried at most so often."""
+        self._count(exchange, 0, count)
+
+    def _count(self, exchange: Exchange, low: int, high: int) -> None:
+        times = self._rig.tries(exchange)
+        if not self._rig.tries_countable:
+            self.note(f"refused tries cannot be counted on this machine; {_tries(len(times))} reached the origin")
+            return
+        self._case.attempts = [
+            {"at_s": round(self._rig.clock.target(at - exchange.started), 3), "outcome": self._outcome(exchange, at)}
+            for at in times
+        ]
+        expected = _tries(high) if low == high else f"at most {_tries(high)}"
+        self.that(low <= len(times) <= high, f"{expected} upstream", f"{_tries(len(times))} upstream")
+
+    def _outcome(self, exchange: Exchange, at: float) -> str:
+        return next((try_.outcome for try_ in self._rig.origin_tries(exchange) if try_.at == at), "refused")
+
+    def spacing(self, times: Sequence[float], waits_s: Sequence[float]) -> None:
+        """Between the tries lie these waits; where refused tries cannot be counted, there is nothing to say."""
+        if not self._rig.tries_countable:
+            return
+        self._case.timed = True
+        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+        expected = f"waits of {', '.join(f'{wait:g}' for wait in waits_s) or 'none'} s"
+        actual = f"waits of {', '.join(f'{self._rig.clock.target(gap):.2f}' for gap in gaps) or 'none'} s"
+        held = len(gaps) == len(waits_s)
+        held = held and all(self._held(gap, wait) for gap, wait in zip(gaps, waits_s, strict=True))
+        self.that(held, expected, actual)
+
+    def _held(self, gap: float, wait_s: float) -> bool:
+        """Whether two tries lie ``wait_s`` apart.
+
+        We are told of a refused try a moment after it happened; the first of two may be told late by as much as
+        this process was held up, which shortens the gap we see.
+        """
+        return self._within(gap, wait_s, wait_s) or self._within(gap + self._case.stall_s(), wait_s, wait_s)
+
+    def refusals_at_most(self, fault: Witness, count: int) -> None:
+        """A refusing fault met at most so many connects, and at least one."""
+        if not fault.counted:
+            self.note("refused connects cannot be counted on this machine")
+            return
+        met = fault.hits()
+        self.that(1 <= met <= count, f"1 to {count} tries upstream", f"{_tries(met)} upstream")
+
+    def recovers(self, rig: Rig) -> None:
+        """Once the fault is healed the next requests are served, within the time a bad health result is kept."""
+        ttl_s = rig.contract.health.ttl_s if rig.contract.health else 0.0
+        try:
+            rig.prove_healthy()
+        except Exception as exc:
+            raise ContractViolation(
+                f"served again at most {ttl_s:g} s (+ {SETTLE_S:g} s of scheduling) after the fault was healed",
+                f"{exc}",
+            ) from exc
+        self.that(True, "served again once healed", "served again once healed")
+
+    def growth(self, memory: Memory) -> None:
+        """The target's resident memory grew by less than the contract's bound."""
+        bound = self._rig.streaming.growth_limit_mib or 0.0
+        self.between("resident growth", -bound, bound, round(memory.growth_mib, 1), " MiB")
+
+
+def _tries(count: int) -> str:
+    return "1 try" if count == 1 else f"{count} tries"

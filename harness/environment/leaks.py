@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 from collections.abc import Iterator
 
 import psutil
 
 from harness.environment.rundir import RUN_ID, directories, places
 
+IN_A_RUN = re.compile(r"/errorpath-\d+-([^/ ]+)")  # see `RunDirectory.create`
+
 
 def left_behind(run_id: str) -> list[str]:
     """What still exists of a run and of its workers (``<run id>-…``), one line each; empty when nothing does.
 
-    A run's identity survives re-parenting and new sessions, for it is in the environment each process was given.
+    A run's identity survives re-parenting and new sessions: it is in the environment that each process was given, and
+    in the paths to which it writes.
     """
     found = []
     for process in _processes(run_id):
@@ -46,11 +51,26 @@ def _processes(run_id: str) -> Iterator[psutil.Process]:
 
 
 def _run_of(process: psutil.Process) -> str | None:
-    """The run a process belongs to; None also for one that we may not look into, which then is not ours."""
+    """The run a process belongs to; None also for one that we may not look into, which then is not ours.
+
+    PostgreSQL, Valkey and nginx write their titles over their environment; then where they work and write tells.
+    """
     try:
-        return process.environ().get(RUN_ID)
+        told = process.environ().get(RUN_ID)
+        if told:
+            return told
+        links = [process.cwd(), *_outputs(process.pid)]
     except (psutil.Error, OSError):
         return None
+    found = filter(None, map(IN_A_RUN.search, links))
+    return next((match[1] for match in found), None)
+
+
+def _outputs(pid: int) -> Iterator[str]:
+    """The files that are a process's standard output and error, also when they are deleted (Linux)."""
+    for number in (1, 2):
+        with contextlib.suppress(FileNotFoundError):
+            yield os.readlink(f"/proc/{pid}/fd/{number}")  # noqa: PTH115 - pathlib would resolve "(deleted)"
 
 
 def _listeners(process: psutil.Process) -> list[str]:

@@ -12,6 +12,7 @@ from harness.traffic.exchange import ErrorWord
 # The first row that matches decides: (what httpx raised, what lies beneath it, what its message contains, our word).
 TABLE: tuple[tuple[type[Exception], type[BaseException], str, ErrorWord], ...] = (
     (httpx.ConnectError, ConnectionRefusedError, "", "refused"),
+    (httpx.ConnectError, ConnectionResetError, "", "reset"),  # an RST right behind the handshake
     (httpx.ConnectError, socket.gaierror, "", "no such host"),
     (httpx.ConnectError, BaseException, "", "unreachable"),
     (httpx.ReadError, BaseException, "", "reset"),

@@ -68,6 +68,8 @@ class RawConnection:
             self._sock.connect((host, port))
         except ConnectionRefusedError:
             self.end = "refused"
+        except ConnectionResetError:
+            self.end = "reset"
         except TimeoutError:
             self.end = "timeout"
         except OSError as exc:

@@ -108,7 +108,7 @@ def reset() -> Behaviour:
 
 
 def reset_on_accept() -> Behaviour:
-    """RST as soon as the connection is accepted.
+    """RST as soon as the connection is accepted, which some clients notice in connect() already.
 
     Which request it would have carried cannot be known then, so a health probe takes it from the route's script, too.
     """

@@ -16,12 +16,12 @@ def connected(port: int, host: str = "127.0.0.1") -> socket.socket:
 
 def said_to(port: int, request: bytes, quiet_s: float = 0.05) -> tuple[bytes, str]:
     """What comes in answer to ``request``, and how it ends: fin, reset, or open after ``quiet_s`` of silence."""
-    with connected(port) as client:
-        try:
+    try:
+        with connected(port) as client:
             client.sendall(request)
-        except ConnectionError:
-            return b"", "reset"
-        return everything(client, quiet_s)
+            return everything(client, quiet_s)
+    except (ConnectionResetError, BrokenPipeError):
+        return b"", "reset"
 
 
 def everything(client: socket.socket, quiet_s: float = 0.05) -> tuple[bytes, str]:

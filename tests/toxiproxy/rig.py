@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +15,8 @@ import httpx
 from harness.environment.processes import Owned
 
 PATIENCE_S = 10.0  # for what must happen; reaching it fails the test
+EARLY_S = 0.002  # the two ends and the server read the clock at different moments
+SLACK_S = 0.5  # what a busy machine may add
 
 
 @dataclass(frozen=True)
@@ -126,3 +130,16 @@ def read_to_end(sock: socket.socket) -> bytes:
     while piece := sock.recv(1 << 18):
         got += piece
     return bytes(got)
+
+
+def ends(wire: Wire, stream: str) -> tuple[socket.socket, socket.socket]:
+    """Sender and receiver of a stream, on a new connection."""
+    client, server = wire.pair()
+    return (client, server) if stream == "upstream" else (server, client)
+
+
+def took(action: Callable[[], object]) -> float:
+    """Seconds."""
+    started = monotonic()
+    action()
+    return monotonic() - started

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -131,7 +132,7 @@ def test_a_toxic_on_a_disabled_link_is_our_error(link: Link) -> None:
     ],
 )
 def test_a_toxic_the_server_does_not_understand_is_our_error(
-    link: Link, type_: str, attributes: dict[str, int], said: str
+    link: Link, type_: str, attributes: dict[str, Any], said: str
 ) -> None:
     """An unknown type is refused by the server; an unknown attribute is ignored by it, and found by reading back."""
     with pytest.raises(HarnessError, match=said), link.toxic(type_, **attributes):

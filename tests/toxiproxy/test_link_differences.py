@@ -7,12 +7,13 @@ import struct
 from time import monotonic
 from typing import Any
 
+import httpx
 import pytest
 
 from harness.clock import poll_until
 from harness.environment.rundir import RunDirectory
 from tests.toxiproxy.conftest import serve
-from tests.toxiproxy.rig import Upstream, Wire, read_exactly, read_to_end
+from tests.toxiproxy.rig import Api, Upstream, Wire, read_exactly, read_to_end
 
 RST_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -107,7 +108,11 @@ def test_removing_a_waiting_reset_heals(ours: Wire) -> None:
 @pytest.mark.parametrize("type_", ["latency", "bandwidth", "slicer", "timeout", "reset_peer", "limit_data"])
 def test_removing_a_toxic_never_hangs(ours: Wire, type_: str) -> None:
     """With a receiver that reads nothing and a sender that is blocked, a toxic is still removed at once."""
-    attributes = {"latency": {"latency": 60_000}, "limit_data": {"bytes": 1 << 40}, "reset_peer": {"timeout": 60_000}}
+    attributes: dict[str, Any] = {
+        "latency": {"latency": 60_000},
+        "limit_data": {"bytes": 1 << 40},
+        "reset_peer": {"timeout": 60_000},
+    }
     _, server = ours.pair()
     toxic = ours.add(type_, **attributes.get(type_, {}))
     server.setblocking(False)
@@ -167,10 +172,6 @@ def test_a_seed_repeats_which_connections_are_hit(link_run: RunDirectory, seed: 
 
 def _hits(run: RunDirectory, seed: str) -> list[int]:
     """The numbers of the connections, of 40, that a toxicity of 0.5 hits."""
-    import httpx
-
-    from tests.toxiproxy.rig import Api
-
     process, endpoint = serve(run, "--seed", seed)
     upstream = Upstream()
     with httpx.Client(base_url=f"http://{endpoint}", trust_env=False) as http:

@@ -115,7 +115,7 @@ def test_a_toxic_that_ends_a_connection_is_named(ours: Wire) -> None:
     ],
 )
 def test_only_a_toxic_that_did_something_is_reported(
-    ours: Wire, type_: str, attributes: dict[str, int], touched: bool
+    ours: Wire, type_: str, attributes: dict[str, Any], touched: bool
 ) -> None:
     """A toxic that let everything pass untouched is no witness; one that delayed, cut or dropped is."""
     _, server = ours.pair()

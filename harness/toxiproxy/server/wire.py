@@ -80,8 +80,9 @@ class ApiConnection(asyncio.Protocol):
         self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
-        """The head is there."""
-        if self._headers.get(b"expect", b"").lower() == b"100-continue" and self._transport is not None:
+        """The head is there; a client that waits to be asked for its body is asked."""
+        waits = self._headers.get(b"expect", b"").lower() == b"100-continue"
+        if waits and self._task is None and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:

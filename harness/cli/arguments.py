@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+DOCUMENTED_PORTS = {"proxy": 3000, "upstream": 3101, "postgres": 5432, "redis": 6379}  # the guide's table of ports
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The chosen command in ``run`` and its flags beside it; exits with 2 and a message on bad usage."""
     parser = argparse.ArgumentParser(
@@ -61,3 +64,5 @@ def _up(commands: _Commands) -> None:
     parser = _command(commands, "up", "the whole stack on the documented ports, until Ctrl-C")
     parser.add_argument("--env", default="embedded", help="embedded")
     parser.add_argument("--target", default="reference", help="the proxy: a name in targets/ or a file")
+    for hop, port in DOCUMENTED_PORTS.items():
+        parser.add_argument(f"--{hop}-port", type=int, default=port, metavar="PORT", help=f"default: {port}")

@@ -36,6 +36,7 @@ POSTGRES_SETTINGS = {
     "jit": "off",
     "timezone": "UTC",
 }
+NO_TRACE = ("-c", "dynamic_shared_memory_type=mmap")  # initdb, too, may be killed
 LISTENING = re.compile(r"^listening on \S+:(\d+)\s*$", re.MULTILINE)
 VALKEY_DATABASES = 10_000  # every worker, and every one that replaces a crashed worker, takes a new number
 
@@ -57,7 +58,7 @@ def postgres(run: RunDirectory) -> Server:
     wheel = _usable(wheels.postgres(), run)
     data = _folder(run, "postgres")
     init = [str(wheel.path("initdb")), "-D", str(data), "-U", "postgres", "--auth=trust"]
-    init += ["--locale=C", "--encoding=UTF8", "--no-sync", "--no-instructions"]
+    init += ["--locale=C", "--encoding=UTF8", "--no-sync", "--no-instructions", *NO_TRACE]
     _succeed(start(init, run=run, name="initdb", env=PLAIN, cwd=data, user=unprivileged()))
     settings = [part for key, value in POSTGRES_SETTINGS.items() for part in ("-c", f"{key}={value}")]
     state = data / "postmaster.pid"

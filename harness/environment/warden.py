@@ -67,6 +67,7 @@ class Child:
         self, command: list[str], env: dict[str, str], cwd: str, log: str, user: tuple[int, int] | None
     ) -> None:
         self.exit_code: int | None = None
+        self.dead: set[str] = set()  # it and its orphans; what their own parents buried had ended in order
         refused, refuse = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -89,6 +90,7 @@ class Child:
                 return not LINUX and _group_lives(self.pid)
             if pid == 0:
                 return True
+            self.dead.add(str(pid))
             if pid == self.pid:
                 self.exit_code = os.waitstatus_to_exitcode(status)
 
@@ -117,7 +119,7 @@ class Child:
                 _kill(pid)
             signals.wait(0.02)
         if LINUX:
-            _remove_shared_memory(self.pid)
+            _remove_shared_memory(self.dead)
 
 
 def _become(command: list[str], env: dict[str, str], cwd: str, log: str, user: tuple[int, int] | None) -> None:
@@ -191,15 +193,15 @@ def _children() -> list[int]:
     return found
 
 
-def _remove_shared_memory(creator: int) -> None:
-    """Remove System V segments the dead process left: PostgreSQL keeps one as its interlock."""
+def _remove_shared_memory(creators: set[str]) -> None:
+    """Remove System V segments that dead processes left: PostgreSQL keeps one as its interlock."""
     try:
         with open("/proc/sysvipc/shm", encoding="ascii") as table:  # noqa: PTH123 - as above
             rows = [line.split() for line in table][1:]
     except OSError:
         return
     for _key, identifier, _mode, _size, created_by, _last, attached, *_ in rows:
-        if created_by == str(creator) and attached == "0":
+        if created_by in creators and attached == "0":
             ctypes.CDLL(None).shmctl(int(identifier), IPC_RMID, None)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from harness.clock import now
 from harness.traffic.recording import KEY_HEADER, Attempt, Recording
-from harness.traffic.request import HEAD_LIMIT, BodyReader, Cut, Head, MalformedRequest, Tally, parse_head
+from harness.traffic.request import BodyReader, Cut, Head, MalformedRequest, Tally, parse_head, read_head
 from harness.traffic.steps import Behaviour, Fin, Say
 from harness.traffic.wire import PeerGone, Wire
 
@@ -120,7 +120,7 @@ class Conversation:
         self._requests += 1
         self._note()
         try:
-            return await self._wire.until(b"\r\n\r\n", HEAD_LIMIT)
+            return await read_head(self._wire)
         except Cut:
             self._recording.attempted(replace(self._unread_attempt(), outcome="half a request head", ended_at=now()))
             raise

@@ -18,6 +18,7 @@ BODY_KEPT = 4 << 20
 RequestHeaders = list[tuple[bytes, bytes]]
 
 REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^\x00-\x20\x7f]+) HTTP/(\d\.\d)")
+REQUEST_LINE_BEGIN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]")
 HEADER_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\x00]*?)[ \t]*")
 CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?")
 
@@ -68,6 +69,25 @@ class Head:
     def expects_continue(self) -> bool:
         """Whether the client waits for 100 (RFC 9110 10.1.1)."""
         return (self.first(b"expect") or b"").lower() == b"100-continue"
+
+
+async def read_head(source: Source) -> bytes:
+    """The bytes of the next head, its empty line included.
+
+    Raises MalformedRequest as soon as they cannot become one (a TLS handshake, a line that ends without CR), so that
+    nobody waits for the end of something that has none; and Cut.
+    """
+    raw = bytearray(await source.some(1))
+    if not REQUEST_LINE_BEGIN.match(raw):
+        raise MalformedRequest(f"begins with {bytes(raw)!r}")
+    while not raw.endswith(b"\r\n\r\n"):
+        line = await source.until(b"\n", HEAD_LIMIT)
+        raw += line
+        if not raw.endswith(b"\r\n"):
+            raise MalformedRequest(f"a line without CR, {line[:200]!r}")
+        if len(raw) > HEAD_LIMIT:
+            raise MalformedRequest(f"a head of more than {HEAD_LIMIT} bytes")
+    return bytes(raw)
 
 
 def parse_head(raw: bytes) -> Head:

@@ -140,17 +140,22 @@ class Wire:
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)
         self.closed_at = now()
-        await self._discard(LINGER_S)
+        if self._buffer or self._waits_in_kernel():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._discard(), LINGER_S)
         await self._close()
 
-    async def _discard(self, within_s: float) -> None:
-        """Take what waits to be read, and go on as long as more comes."""
-        deadline = now() + within_s
-        while self._buffer and now() < deadline:
-            self._take(len(self._buffer))
-            self._changed.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), 0.02)
+    def _waits_in_kernel(self) -> bool:
+        try:
+            return bool(self._sock.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
+    async def _discard(self) -> None:
+        """Take all that comes until the peer leaves (as nginx's lingering close does)."""
+        with contextlib.suppress(Cut):
+            while True:
+                await self.some(PIECE)
 
     async def rst(self) -> None:
         """End the connection with an RST."""

@@ -169,6 +169,9 @@ def test_half_a_request_head_is_an_attempt(origin: Origin) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
+        b"\x16\x03\x01\x02\x00\x01",
+        b"\r\nGET /api/x HTTP/1.1\r\n\r\n",
+        b"GET /api/x HTTP/1.1\nHost: o\n\n",
         b"GET  /api/x HTTP/1.1\r\n\r\n",
         b"GET /api/x HTTP/1.1\r\nHost : o\r\n\r\n",
         b"GET /api/x HTTP/1.1\r\nA: b\r\n folded\r\n\r\n",
@@ -185,6 +188,16 @@ def test_a_malformed_request_is_seen_as_such(origin: Origin, wrong: bytes) -> No
 
     assert (answer[:24], end) == (b"HTTP/1.1 400 Bad Request", "fin")
     assert [attempt.outcome.partition(":")[0] for attempt in origin.attempts()] == ["malformed request"]
+
+
+def test_a_head_has_an_end() -> None:
+    """More than a MiB of header lines, or of one line, is refused."""
+    with Origin.start() as origin:
+        many = said_to(origin.port, b"GET / HTTP/1.1\r\n" + (b"A: %s\r\n" % (b"b" * 100)) * (12 << 10))
+        long = said_to(origin.port, b"GET / HTTP/1.1\r\nA: " + b"b" * (2 << 20))
+
+        assert {many[0][:24], long[0][:24]} == {b"HTTP/1.1 400 Bad Request"}
+        assert {attempt.outcome.partition(":")[0] for attempt in origin.attempts()} == {"malformed request"}
 
 
 def test_a_large_upload_is_hashed_and_not_kept(origin: Origin) -> None:

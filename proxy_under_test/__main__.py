@@ -20,7 +20,7 @@ EXIT_SETTINGS = 2
 
 def main() -> int:
     """Run the proxy until a signal; the process's exit code."""
-    gc.disable()  # importing makes nothing but garbage-free structures; collecting among them takes a fifth of the start
+    gc.disable()  # importing leaves no garbage, and looking for some takes a fifth of the start
     try:
         settings = load_settings()
     except BadSettings as exc:

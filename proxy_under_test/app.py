@@ -151,6 +151,6 @@ def make_app(parts: Parts, limits: Limits, metrics: Metrics) -> ProxyApp:
     @app.exception_handler(StarletteHTTPException)
     async def refused(request: Request, exc: HTTPException) -> None:
         cause = Cause.METHOD_NOT_ALLOWED if exc.status_code == 405 else Cause.NOT_FOUND
-        await app.door.refuse(request.scope, request._send, Refusal(cause))
+        await app.door.refuse(dict(request.scope), request._send, Refusal(cause))
 
     return app

@@ -1,7 +1,7 @@
 """CORS with credentials, for configured origins only (Fetch standard, "CORS protocol").
 
-Law: an origin that is not configured gets no CORS header, on success or error; it is never reflected.  The proxy alone
-speaks CORS: what the upstream says about it is dropped (``headers.RESPONSE_DROPPED``).
+Law: an origin that is not configured gets no CORS header, on success or error; it is never reflected.  The proxy
+alone speaks CORS: what the upstream says about it is dropped (``headers.RESPONSE_DROPPED``).
 """
 
 from __future__ import annotations

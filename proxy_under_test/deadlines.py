@@ -1,7 +1,7 @@
 """One timer for every request's deadline.
 
-All requests have the same time to live, so their deadlines come due in the order in which they began: one timer, set for
-the oldest, serves all, where a timer each would cost as much as the policy does.
+All requests have the same time to live, so their deadlines come due in the order in which they began: one timer, set
+for the oldest, serves all, where a timer each would cost as much as the policy does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which headers pass, both ways: pure functions on lists of (name, value) bytes.
 
-Law (RFC 9110 section 7.6.1): hop-by-hop fields, and those named by ``Connection``, end here; everything else passes with
-its order, repetitions and bytes.  What says where a request came from is appended or replaced, never believed.
+Law (RFC 9110 section 7.6.1): hop-by-hop fields, and those named by ``Connection``, end here; everything else passes
+with its order, repetitions and bytes.  What says where a request came from is appended or replaced, never believed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Structured logs: one JSON object a line, on standard output.
 
-Lines are gathered for one turn of the event loop and written together, so that logging costs no system call of its own
-for each line; nothing is held back longer than that.
+Lines are gathered for one turn of the event loop and written together, so that logging costs no system call of its
+own for each line; nothing is held back longer than that.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ The guide's "Automatic Retry Mechanism", read as ``product.md`` decides it:
 
 1. One first try and at most ``max_retries`` more, after 1, 2 and 3 delays.
 2. Only a network failure before the first byte of a response is retried, never a status the backend chose.
-3. A request that may have been executed is repeated only where that is harmless (RFC 9110 section 9.2.2): its method is
-   idempotent or it carries an Idempotency-Key.  A connect that failed executed nothing.
+3. A request that may have been executed is repeated only where that is harmless (RFC 9110 section 9.2.2): its method
+is    idempotent or it carries an Idempotency-Key.  A connect that failed executed nothing.
 4. A body is replayed intact or not at all.
 5. No wait reaches the deadline: what could not be tried in time is answered now, with the failure that is known.
 """

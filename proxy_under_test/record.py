@@ -17,8 +17,8 @@ from proxy_under_test.transport import Header, Try
 class Record:
     """One request, from its head to its last byte.  Times are seconds on the monotonic clock.
 
-    ``target`` is the client's request target, ``upstream`` where it was sent; ``declared`` the length its body is said
-    to have, None where it comes in chunks.
+    ``target`` is the client's request target, ``upstream`` where it was sent; ``declared`` the length its body is
+    said to have, None where it comes in chunks.
     """
 
     __slots__ = (

@@ -1,7 +1,7 @@
 """What a log may say of a request: pure functions.
 
-Law: no value of a header, no value of a secret-looking query field, nothing longer than ``LONGEST`` characters.  Lines
-are JSON, so control characters are escaped by the encoder and a request cannot forge a line.
+Law: no value of a header, no value of a secret-looking query field, nothing longer than ``LONGEST`` characters.
+Lines are JSON, so control characters are escaped by the encoder and a request cannot forge a line.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From the request target to the upstream's: a pure function on bytes.
 
-Law: ``/api/proxy/X`` becomes ``{base}/api/X``, path and query byte for byte.  A path that any server in the chain could
-normalise out of ``/api`` is refused, not repaired.
+Law: ``/api/proxy/X`` becomes ``{base}/api/X``, path and query byte for byte.  A path that any server in the chain
+could normalise out of ``/api`` is refused, not repaired.
 """
 
 from __future__ import annotations

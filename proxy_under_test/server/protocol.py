@@ -1,7 +1,8 @@
 """uvicorn's httptools protocol, with what it lacks for a proxy.
 
-What is added: the request target's exact bytes, limits on a head while it arrives and on the time it takes, errors in the
-application's envelope instead of plain text, and the cancelling of a request's task as soon as its client is gone.
+What is added: the request target's exact bytes, limits on a head while it arrives and on the time it takes, errors
+in the application's envelope instead of plain text, and the cancelling of a request's task as soon as its client is
+gone.
 """
 
 from __future__ import annotations
@@ -35,10 +36,12 @@ class ClientProtocol(HttpToolsProtocol):
     _idle_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client connected."""
         super().connection_made(transport)
         self._start_head_timer()
 
     def data_received(self, data: bytes) -> None:
+        """Bytes of requests came."""
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
@@ -46,10 +49,12 @@ class ClientProtocol(HttpToolsProtocol):
             self._judge_partial_head()
 
     def on_message_begin(self) -> None:
+        """A request begins."""
         super().on_message_begin()
         self._in_head = True
 
     def on_headers_complete(self) -> None:
+        """A head is complete: start its request, or queue it behind the one before."""
         self._in_head = False
         if self._head_timer is not None:
             self._head_timer.cancel()
@@ -75,6 +80,7 @@ class ClientProtocol(HttpToolsProtocol):
             self._start_asgi_task(self.cycle, self.app)
 
     def on_response_complete(self) -> None:
+        """A response is out: start the next request, or wait for one."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -105,6 +111,7 @@ class ClientProtocol(HttpToolsProtocol):
         self._idle_since = None
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The client left: nothing more is done for it."""
         super().connection_lost(exc)
         if self._head_timer is not None:
             self._head_timer.cancel()
@@ -142,7 +149,7 @@ class ClientProtocol(HttpToolsProtocol):
         scope[TARGET] = self.url
         scope[HEAD_BYTES] = self._head_bytes
 
-    def _start_asgi_task(self, cycle: Any, app: App) -> None:  # type: ignore[override]
+    def _start_asgi_task(self, cycle: Any, app: App) -> None:
         task = self.loop.create_task(cycle.run_asgi(app))
         cycle.task = task
         self._running = cycle

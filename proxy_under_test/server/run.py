@@ -21,7 +21,7 @@ class ProxyServer(Server):
         self._on_stop = on_stop
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         """Handle SIGTERM and SIGINT while serving; the process then ends with its own exit code."""
         before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
         try:

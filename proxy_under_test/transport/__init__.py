@@ -1,8 +1,8 @@
 """How a request reaches the upstream: one small interface, two implementations.
 
 Law: a transport never tries twice.  Whatever goes wrong is raised as ``UpstreamFailure`` with one ``Cause``, from a
-table at this seam; ``tests/proxy`` runs one classification table over every implementation and counts, at a raw origin,
-the connections and requests it really made.
+table at this seam; ``tests/proxy`` runs one classification table over every implementation and counts, at a raw
+origin, the connections and requests it really made.
 """
 
 from __future__ import annotations

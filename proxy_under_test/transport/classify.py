@@ -1,7 +1,7 @@
 """From exceptions to causes: the one table.
 
-Exceptions arrive wrapped (``raise … from``, implicit context, ``ExceptionGroup`` of a dual-stack connect), so the whole
-tree is walked, and the most telling leaf decides.
+Exceptions arrive wrapped (``raise … from``, implicit context, ``ExceptionGroup`` of a dual-stack connect), so the
+whole tree is walked, and the most telling leaf decides.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Open a TCP or TLS connection to a name with any number of addresses.
 
-RFC 8305 ("Happy Eyeballs"): families alternate, and the next address is tried when one fails or has not answered for a
-twentieth of the connect timeout (250 ms of 5 s, as section 8 recommends); the first to succeed wins.
+RFC 8305 ("Happy Eyeballs"): families alternate, and the next address is tried when one fails or has not answered for
+a twentieth of the connect timeout (250 ms of 5 s, as section 8 recommends); the first to succeed wins.
 """
 
 from __future__ import annotations

@@ -138,15 +138,19 @@ class Connection(asyncio.Protocol):
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands."""
         self._transport = cast("asyncio.Transport", transport)
 
     def pause_writing(self) -> None:
+        """The kernel takes no more."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
+        """The kernel takes bytes again."""
         self._writable.set()
 
     def data_received(self, data: bytes) -> None:
+        """Bytes of the response came."""
         attempt = self._attempt
         if attempt is None:  # nobody asked: whatever this is, it must not become the next answer
             self.abort()
@@ -169,13 +173,17 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
-            if self.complete:
-                self._surplus = True
-            else:
-                cause = Cause.BODY_MALFORMED if self.head_done else Cause.HEAD_MALFORMED
-                self._fail(UpstreamFailure(cause, str(exc)))
+            self._broken(exc)
+
+    def _broken(self, error: Exception) -> None:
+        if self.complete:
+            self._surplus = True
+            return
+        cause = Cause.BODY_MALFORMED if self.head_done else _cause_in_head(str(error))
+        self._fail(UpstreamFailure(cause, str(error)))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone; ``exc`` says how, None for an orderly end."""
         self.lost = True
         self._writable.set()
         if self._attempt is not None and not self.complete:
@@ -198,12 +206,15 @@ class Connection(asyncio.Protocol):
     # --- httptools callbacks
 
     def on_message_begin(self) -> None:
+        """A response begins; a second one was not asked for."""
         self._surplus = self.complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """One field of a head or a trailer."""
         self._fields.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
+        """A head is complete: judge it."""
         if self.complete or self._failure is not None:
             return
         status = self._parser.get_status_code()
@@ -239,6 +250,7 @@ class Connection(asyncio.Protocol):
         self._fields = []
 
     def on_body(self, body: bytes) -> None:
+        """Bytes of the body, undone of chunks."""
         if self.complete:
             self._surplus = True
         elif self._failure is None:
@@ -246,7 +258,15 @@ class Connection(asyncio.Protocol):
             self._held += len(body)
 
     def on_message_complete(self) -> None:
+        """The response is complete, as its framing says."""
         if self._interim and not self.head_done:
             self._interim = False
         elif self.head_done and self._failure is None:
             self.complete = True
+
+
+def _cause_in_head(said: str) -> Cause:
+    """llhttp refuses contradicting framing before we see it, and says so in words only."""
+    if "Content-Length" in said:
+        return Cause.BAD_LENGTH
+    return Cause.BAD_CODING if "Transfer-Encoding" in said else Cause.HEAD_MALFORMED

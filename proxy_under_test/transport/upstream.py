@@ -11,7 +11,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """The one upstream.  ``prefix`` is the path of its URL, put before every target; ``tls`` is None for plain HTTP."""
+    """The one upstream.  ``prefix`` is the path of its URL, before every target; ``tls`` is None for plain HTTP."""
 
     host: str
     port: int

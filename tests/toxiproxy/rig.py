@@ -16,7 +16,7 @@ from harness.environment.processes import Owned
 
 PATIENCE_S = 10.0  # for what must happen; reaching it fails the test
 EARLY_S = 0.002  # the two ends and the server read the clock at different moments
-SLACK_S = 0.5  # what a busy machine may add
+SLACK_S = 2.0  # what a busy machine may add
 
 
 @dataclass(frozen=True)

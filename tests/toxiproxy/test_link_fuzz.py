@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.toxiproxy.rig import PATIENCE_S, Api, Upstream, Wire
 
-FUZZ = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 KEYS = st.sampled_from(
     ["name", "Name", "listen", "upstream", "enabled", "type", "stream", "toxicity", "attributes", "latency", "bytes"]

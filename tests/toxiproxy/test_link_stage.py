@@ -128,7 +128,7 @@ class Player:
             self.flow.remove(applied)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_toxics_that_come_and_go_lose_nothing(data: st.DataObject) -> None:
     """Adding, changing and removing toxics while bytes flow keeps every byte, in order, and the end after them."""

@@ -1,0 +1,181 @@
+"""Targets, headers, errors, CORS and redaction: functions of what came in."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote_to_bytes
+
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from proxy_under_test import headers, redact
+from proxy_under_test.causes import Cause, Refusal
+from proxy_under_test.cors import Cors
+from proxy_under_test.errors import ANSWERS, Circumstances, ErrorWriter
+from proxy_under_test.headers import Identity
+from proxy_under_test.target import bypasses_gate, upstream_target
+
+US = Identity(b"origin.test:3101", b"errorpath-proxy-0")
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (b"/api/proxy/users", b"/api/users"),
+        (b"/api/proxy/", b"/api/"),
+        (b"/api/proxy/a%2Fb%20c?x=1&x=%2F", b"/api/a%2Fb%20c?x=1&x=%2F"),
+        (b"/api/proxy/x?", b"/api/x?"),
+        (b"/api/proxy/x?../../etc", b"/api/x?../../etc"),
+        (b"/api/proxy/.well-known/x", b"/api/.well-known/x"),
+        (b"/api/proxy/a..b/...", b"/api/a..b/..."),
+        (b"/api/proxy//evil.test/x", b"/api//evil.test/x"),
+        (b"/api/proxy/http://evil.test/", b"/api/http://evil.test/"),
+        (b"/api/proxy/%0d%0aHost:%20x", b"/api/%0d%0aHost:%20x"),
+        (b"/api/proxy/%zz%", b"/api/%zz%"),
+    ],
+)
+def test_path_and_query_pass_byte_for_byte(target: bytes, expected: bytes) -> None:
+    """Only the base is exchanged."""
+    assert upstream_target(target) == expected
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"..", b"../admin", b"a/../../x", b"./x", b"%2e%2e/x", b"%2E%2e%2fx", b"..%2fx", b"..;/x", b"a/..;v=1/b",
+        b"\\..\\x", b"%5c..%5cx", b"a\\b", b"%252e%252e/x", b"%25%32%65./x", b"x#y",
+    ],
+)  # fmt: skip
+def test_what_could_leave_the_api_is_refused(rest: bytes) -> None:
+    """Dot segments in any disguise, backslashes and fragments are not repaired, but refused."""
+    with pytest.raises(Refusal) as refusal:
+        upstream_target(b"/api/proxy/" + rest)
+
+    assert refusal.value.cause is Cause.BAD_REQUEST
+
+
+@given(rest=st.lists(st.sampled_from([b"..", b".", b"/", b"%2e", b"%2F", b"a", b";", b"%", b"25"])).map(b"".join))
+@example(rest=b"%2e%2e%2f")
+def test_no_decoding_of_an_accepted_path_leaves_the_api(rest: bytes) -> None:
+    """However often a backend decodes, an accepted path has no dot segment."""
+    try:
+        decoded = upstream_target(b"/api/proxy/" + rest)
+    except Refusal:
+        return
+    for _ in range(3):
+        assert not {b"..", b"."} & {segment.partition(b";")[0] for segment in decoded.split(b"/")}
+        decoded = unquote_to_bytes(decoded)
+
+
+def test_exactly_the_health_route_bypasses_the_gate() -> None:
+    """No other path looks enough like it."""
+    gated = [b"/api/proxy/healthy", b"/api/proxy/x/health", b"/api/proxy/health/", b"/api/proxy/Health"]
+
+    assert [bypasses_gate(target) for target in gated] == [False] * 4
+    assert bypasses_gate(b"/api/proxy/health")
+    assert bypasses_gate(b"/api/proxy/health?deep=1")
+
+
+def test_hop_by_hop_fields_end_here_and_the_rest_keeps_order_and_repetition() -> None:
+    """RFC 9110 section 7.6.1, with the fields that Connection names."""
+    given_ = [
+        (b"host", b"proxy.test"), (b"x-a", b"1"), (b"connection", b"close, X-Gone, cookie"), (b"x-gone", b"1"),
+        (b"te", b"trailers"), (b"upgrade", b"h2c"), (b"cookie", b"a=1"), (b"x-a", b"2"), (b"x_a", b"3"),
+        (b"proxy-authorization", b"s"), (b"x-forwarded-for", b"6.6.6.6"), (b"x-forwarded-host", b"evil.test"),
+    ]  # fmt: skip
+
+    passed = headers.forward_request(given_, dict(given_), US, "127.0.0.1", b"id-1")
+
+    assert passed == [
+        (b"host", b"origin.test:3101"),
+        (b"x-a", b"1"),
+        (b"cookie", b"a=1"),
+        (b"x-a", b"2"),
+        (b"x-forwarded-for", b"6.6.6.6, 127.0.0.1"),
+        (b"x-forwarded-proto", b"http"),
+        (b"x-forwarded-host", b"proxy.test"),
+        (b"x-real-ip", b"127.0.0.1"),
+        (b"forwarded", b'for=127.0.0.1;host="proxy.test";proto=http'),
+        (b"via", b"1.1 errorpath-proxy-0"),
+        (b"x-request-id", b"id-1"),
+    ]
+
+
+def test_a_response_keeps_its_cookies_and_loses_its_cors_and_hops() -> None:
+    """Connection cannot strip Set-Cookie; what the upstream says of CORS is not passed on."""
+    given_ = [
+        (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"), (b"connection", b"set-cookie, x-hop"), (b"x-hop", b"1"),
+        (b"access-control-allow-origin", b"*"), (b"transfer-encoding", b"chunked"), (b"content-encoding", b"gzip"),
+    ]  # fmt: skip
+
+    assert headers.forward_response(given_, b"us") == [
+        (b"set-cookie", b"a=1"),
+        (b"set-cookie", b"b=2"),
+        (b"content-encoding", b"gzip"),
+        (b"via", b"1.1 us"),
+    ]
+
+
+def test_a_sane_request_id_is_kept_and_any_other_replaced() -> None:
+    """What could break a log line or a header is not taken over."""
+    ids = headers.RequestIds()
+
+    assert ids(b"req-1:a.b_C") == b"req-1:a.b_C"
+    assert all(len(ids(bad)) == 32 for bad in (None, b"", b"a b", b"x" * 129, b"a\x1b[2J"))
+    assert ids(None) != ids(None)
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_every_cause_has_one_well_formed_answer(cause: Cause) -> None:
+    """Status, title, code and RFC 9209 type are there for whatever can happen."""
+    answer = ANSWERS[cause]
+
+    assert 400 <= answer.status <= 599
+    assert answer.title
+    assert answer.code.replace("_", "").isalnum()
+    assert answer.proxy_error or cause is Cause.CLIENT_GONE
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_production_hides_stack_address_and_suggestion(cause: Cause) -> None:
+    """In production neither body nor headers say where the backend is, and the class of the error stays."""
+    writer = ErrorWriter("http://secret-host:3101", production=True, retry_after_s=5)
+    answer = ANSWERS[cause]
+
+    body = writer.body(answer, Circumstances(1.0, 2.0, 3, stack="Traceback /secret-host/"))
+    error = orjson.loads(body)
+
+    assert error["error"] == answer.title
+    assert error["details"].keys() & {"stack", "apiUrl", "suggestion"} == set()
+    assert b"secret-host" not in body + b"".join(value for _, value in writer.headers(answer, body))
+
+
+@given(seconds=st.floats(0, 100))
+def test_retry_after_is_whole_seconds_and_at_least_one(seconds: float) -> None:
+    """RFC 9110 section 10.2.3: a number of seconds, also when ours are fractions."""
+    writer = ErrorWriter("http://x", production=False, retry_after_s=seconds)
+
+    value = dict(writer.headers(ANSWERS[Cause.UNAVAILABLE], b""))[b"retry-after"]
+
+    assert int(value) >= max(1, seconds)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [b"https://good.test.evil", b"http://good.test", b"https://good.test:8443", b"null", b"https://GOOD.test", b"*"],
+)
+def test_an_origin_that_is_not_configured_gets_no_cors(origin: bytes) -> None:
+    """It is neither allowed nor reflected; caches are told that the answer depends on it."""
+    cors = Cors(["https://good.test"])
+
+    assert not cors.allows(origin)
+    assert cors.headers(origin) == [(b"vary", b"Origin")]
+
+
+def test_secret_looking_query_values_are_not_logged() -> None:
+    """Names stay, values of secrets go, and nothing grows without bound."""
+    query = redact.query("q=1&access_token=abc&API-Key=def&password=ghi&flag")
+
+    assert query == "q=1&access_token=[redacted]&API-Key=[redacted]&password=[redacted]&flag"
+    assert len(redact.shorten("x" * 100_000)) < 2_100

@@ -115,10 +115,14 @@ class Rig(Promises):
         return [value.decode("latin-1") for key, value in fields if key.lower() == wanted]
 
     def tries(self, exchange: Exchange) -> list[float]:
-        """When the request was tried (`harness.clock.now`): what the origin met, and what a fault refused."""
+        """When the request was tried (`harness.clock.now`): what the origin met, and what a fault refused.
+
+        A refused connect cannot be told by its request: while a fault refuses, a scenario asks once.  One that comes
+        after the answer counts, too; it should not have come.
+        """
         refused = [at for witness in self.faults_seen for at in witness.times()]
         reached = [attempt.at for attempt in self.origin_tries(exchange)]
-        return sorted(reached + [at for at in refused if exchange.started <= at <= exchange.ended])
+        return sorted(reached + [at for at in refused if exchange.started <= at])
 
     @property
     def tries_countable(self) -> bool:

@@ -21,6 +21,7 @@ from harness.plan import Plan
 from harness.progress import Progress
 from harness.rig import Rig
 from harness.system import System
+from harness.target.files import TargetFile
 from harness.target.launch import RunningTarget, launch, spawn
 from harness.target.speed import promised_settings
 from harness.toxiproxy.client import Link, LinkServer
@@ -91,7 +92,7 @@ class Stack:
     def rig(self, case: Case, settings: Mapping[str, object] | None = None, upstream: str | None = None) -> Rig:
         """A rig in front of the origin, with nothing scripted and nothing recorded."""
         self.origin.forget()
-        target = self.target(upstream or url(self.origin_link), settings or {})
+        target = self.target(upstream or url(self.origin_link), settings or {}, answers=upstream is None)
         return Rig(
             contract=self.plan.contract,
             clock=self.plan.clock,
@@ -121,15 +122,18 @@ class Stack:
             fresh_servers=lambda: for_worker(self.endpoints, f"{self.worker}-fresh"),
         )
 
-    def target(self, upstream: str, settings: Mapping[str, object]) -> RunningTarget:
-        """The target in front of ``upstream`` with ``settings``, started when there is none yet."""
+    def target(self, upstream: str, settings: Mapping[str, object], *, answers: bool = True) -> RunningTarget:
+        """The target in front of ``upstream`` with ``settings``, started when there is none yet.
+
+        One whose upstream cannot answer is taken to serve once it accepts connections.
+        """
         key = (upstream, tuple(sorted((name, str(value)) for name, value in settings.items())))
         running = self._targets.get(key)
         if running is None or not running.process.alive():
             self._make_room()
             self.progress.say(f"starting {self.plan.target.name} {dict(settings) or ''}")
             running = launch(
-                self.plan.target,
+                self.plan.target if answers else _unasked(self.plan.target),
                 upstream=upstream,
                 run=self.directory,
                 clock=self.plan.clock,
@@ -167,6 +171,10 @@ class Stack:
             target.stop()
         self._targets.clear()
         self.directory.remove()
+
+
+def _unasked(target: TargetFile) -> TargetFile:
+    return target.model_copy(update={"launch": target.launch.model_copy(update={"ready": None})})
 
 
 def url(link: Link) -> str:

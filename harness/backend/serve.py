@@ -15,6 +15,9 @@ from harness.backend import listening, logs
 from harness.backend.app import DOCS, build
 from harness.backend.settings import DEVELOPMENT_SECRET, Settings
 
+# Longer than any client's deadline (the guide's is 30 s): a connection whose answer is on its way is not idle.
+KEEP_ALIVE_S = 75
+
 log = structlog.get_logger("backend")
 
 
@@ -49,6 +52,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, round(settings.shutdown_ms / 1000)),
     )
     banner = f"🚀 Server is running on {address}\n📚 API Documentation: {address}{DOCS}"

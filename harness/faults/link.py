@@ -32,18 +32,20 @@ class Refused:
         link = stage.link(self.hop)
         host, port = link.listen
         with link.disabled():
-            refused_connect(host, port)
             ours = f"a connect of our own to the {self.hop} link was refused"
             if not Refusals.available():
+                refused_connect(host, port)
                 yield Witness(detail=lambda: ours, hits=lambda: 1, counted=False)
                 return
             with Refusals(port) as refusals:
+                refusals.prove(host)
                 yield Witness(
                     detail=lambda: f"{ours}, and {len(refusals.times())} of others",
                     hits=lambda: len(refusals.times()),
                     times=refusals.times,
                     required=0,
                 )
+                refusals.prove(host)  # now all that was refused has been announced
 
 
 class _Toxic:

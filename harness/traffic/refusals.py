@@ -18,7 +18,7 @@ import socket
 import threading
 
 from harness.clock import now, poll_until
-from harness.errors import HarnessError
+from harness.errors import FaultNotWitnessed, HarnessError
 from harness.traffic import sock_diag
 from harness.traffic.ports import bound
 from harness.traffic.readiness import ready
@@ -33,7 +33,8 @@ class Refusals:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self._times: list[float] = []
+        self._seen: list[tuple[float, int]] = []  # when, and the port the connect came from
+        self._ours: set[int] = set()
         self._unattributed: list[float] = []
         self._lost: str | None = None
         self._stopped = threading.Event()
@@ -72,7 +73,7 @@ class Refusals:
     def times(self) -> list[float]:
         """When a connect was refused, in order (`harness.clock.now()`); HarnessError when announcements were lost."""
         self._check()
-        return list(self._times)
+        return [at for at, source in list(self._seen) if source not in self._ours]
 
     def unattributed(self) -> list[float]:
         """When a blocking connect to somewhere failed; where to is not known.  Raises like `times`."""
@@ -83,6 +84,24 @@ class Refusals:
         """The times once there are ``count``; raises HarnessError when there are not within so many wall seconds."""
         poll_until(lambda: len(self.times()) >= count, within_s=within_s, what=f"{count} refused connects")
         return self.times()
+
+    def prove(self, host: str = "127.0.0.1") -> None:
+        """Make a connect of our own that must be refused, and wait until it is announced; it is not counted.
+
+        Whatever was refused before it has been announced by then, too.  Raises HarnessError when the connect was not
+        refused, or was not announced.
+        """
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as ours:
+            ours.settimeout(PROBE_WITHIN_S)
+            ours.bind((host, 0))
+            source: int = ours.getsockname()[1]
+            self._ours.add(source)
+            outcome = ours.connect_ex((host, self.port))
+        if outcome != errno.ECONNREFUSED:
+            met = errno.errorcode.get(outcome, "an open port")
+            raise FaultNotWitnessed(f"{host}:{self.port} was to refuse connections; a connect of our own met {met}")
+        announced = f"the refusal of our own connect to {host}:{self.port} to be announced"
+        poll_until(lambda: any(port == source for _, port in self._seen), within_s=PROBE_WITHIN_S, what=announced)
 
     def _check(self) -> None:
         if self._lost is not None:
@@ -115,7 +134,7 @@ class Refusals:
 
     def _count(self, gone: sock_diag.Destroyed) -> None:
         if gone.destination_port == self.port and gone.bytes_acked == 0 and gone.segments_in > 0:
-            self._times.append(now())
+            self._seen.append((now(), gone.source_port))
         elif gone.destination_port == 0 and gone.destination != NOWHERE and gone.source == NOWHERE:
             self._unattributed.append(now())
 

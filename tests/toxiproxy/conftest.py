@@ -47,6 +47,7 @@ def embedded(link_run: RunDirectory) -> Iterator[Api]:
     with httpx.Client(base_url=f"http://{endpoint}", trust_env=False, timeout=PATIENCE_S) as http:
         yield Api("embedded", endpoint, process, http)
     process.stop()
+    assert process.output() == f"{READY}{endpoint}\n"  # whatever the tests did, it had nothing to complain about
 
 
 @pytest.fixture(scope="session")

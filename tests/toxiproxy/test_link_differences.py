@@ -184,3 +184,14 @@ def _hits(run: RunDirectory, seed: str) -> list[int]:
     upstream.close()
     process.stop()
     return hits
+
+
+def test_an_update_that_is_refused_changes_nothing(ours: Wire) -> None:
+    """Of an update with one bad attribute the good ones are not taken either."""
+    toxic = ours.add("latency", latency=1, jitter=2)
+    before = ours.api.ok("GET", toxic)
+
+    status, _ = ours.api.ask("PATCH", toxic, {"toxicity": 0.5, "attributes": {"jitter": 3, "latency": "q"}})
+
+    assert status == 400
+    assert ours.api.ok("GET", toxic) == before

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from urllib.parse import quote
 
 import pytest
@@ -163,6 +164,32 @@ def test_any_bytes_cross_a_proxy_unchanged(ours: Wire, pieces: list[tuple[bool, 
         assert got == piece
     client.close()
     server.close()
+
+
+NUMBERS = st.integers(-3, 100) | st.integers(-(1 << 63), (1 << 63) - 1)
+ATTRIBUTES = st.dictionaries(
+    st.sampled_from(["latency", "jitter", "rate", "delay", "timeout", "average_size", "size_variation", "bytes"]),
+    NUMBERS,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(TYPES), ATTRIBUTES, st.booleans()), min_size=1, max_size=3))
+def test_toxics_with_any_numbers_do_no_harm(ours: Wire, toxics: list[tuple[str, dict[str, int], bool]]) -> None:
+    """Toxics with every number that fits take traffic and go; the next connection is served."""
+    with ours.connect() as client, ours.upstream.accept() as server:
+        added = []
+        for number, (type_, attributes, up) in enumerate(toxics):
+            stream = "upstream" if up else "downstream"
+            toxic = {"type": type_, "name": str(number), "stream": stream, "attributes": attributes}
+            added.append(ours.api.ok("POST", f"{ours.path}/toxics", toxic)["name"])
+        for end in (client, server):
+            with suppress(ConnectionResetError, BrokenPipeError):
+                end.sendall(b"x" * 1000)
+        for name in added:
+            ours.remove(f"{ours.path}/toxics/{name}")
+
+    ours.pair()
 
 
 def test_an_upstream_that_is_no_address_is_an_empty_reply(embedded: Api, make_wire: Callable[[Api], Wire]) -> None:

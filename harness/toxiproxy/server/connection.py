@@ -108,8 +108,8 @@ class Connection:
         await loop.create_connection(lambda: self.server, sock=upstream)
         await loop.connect_accepted_socket(lambda: self.client, self._client_socket)
         client, server = self.client.transport, self.server.transport
-        assert client is not None
-        assert server is not None
+        if client is None or server is None:  # one of them is gone already
+            return
         self.record.connected = time.monotonic()
         self.upstream.connect(client, server, self._owner.toxics_on("upstream"))
         self.downstream.connect(server, client, self._owner.toxics_on("downstream"))

@@ -101,7 +101,8 @@ def _bound(address: Address) -> socket.socket:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if address.family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # [::] takes IPv4 as well, as Go does it; on an address of its own IPv6 keeps to itself
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address.sockaddr[0] != "::")
         sock.bind(address.sockaddr)
     except OSError:
         sock.close()

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable
 
-LOOP_TICK_S = 0.001
+LONGEST_S = 3600.0  # at a time; an event loop has a largest number, attributes of toxics have a larger one
 
 
 class Timers:
@@ -46,7 +46,7 @@ class Alarm:
         if left <= 0:
             self._handle = self._loop.call_soon(self._callback)
         else:
-            self._handle = self._loop.call_later(left, self._fire)
+            self._handle = self._loop.call_later(min(left, LONGEST_S), self._fire)
 
     def _fire(self) -> None:
         if self._moment > time.monotonic():

@@ -9,6 +9,18 @@ a crash of the harness is never booked against the proxy.
 from __future__ import annotations
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C: end in order, now.  ``exit_code`` is the shell's for it."""
+
+    exit_code = 130
+
+
+class Terminated(Interrupted):
+    """SIGTERM: the same, asked for by a program."""
+
+    exit_code = 143
+
+
 class ErrorpathError(Exception):
     """Anything this project raises on purpose."""
 

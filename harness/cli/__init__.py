@@ -1,7 +1,7 @@
 """``errorpath``: the command line.
 
 Exit codes: 0 every promise kept, 1 a promise broken, 2 bad usage or settings (nothing was started), 3 the harness
-could not tell, 130 interrupted.
+could not tell, 130 interrupted by Ctrl-C, 143 by SIGTERM (what was measured until then is written).
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from harness.errors import HarnessError, UsageError
-
-INTERRUPTED = 130
+from harness.cli.signals import ended_by_signals
+from harness.errors import HarnessError, Interrupted, UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,16 +19,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     arguments = parse(argv)
     try:
-        return int(arguments.run(arguments))
+        with ended_by_signals():
+            return int(arguments.run(arguments))
     except UsageError as exc:
         print(f"errorpath: {exc}", file=sys.stderr)
         return 2
     except HarnessError as exc:
         print(f"errorpath: {exc}", file=sys.stderr)
         return 3
-    except KeyboardInterrupt:
-        print("errorpath: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    except Interrupted as exc:
+        print(f"errorpath: {type(exc).__name__.lower()}", file=sys.stderr)
+        return exc.exit_code
     except BrokenPipeError:  # `errorpath paths | head`
         sys.stderr.close()
         return 0

@@ -5,7 +5,10 @@ Nothing is started here: a bad choice raises UsageError that names it and says w
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -82,29 +85,37 @@ def _similar(path: str) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def output_folder(choices: Choices, target_name: str, *, started: float | None = None) -> Path:
-    """The folder of a run's results, made and writable.
+def output_folder(choices: Choices, target_name: str) -> Path:
+    """The folder of a run's results: that of ``--out``, else a new ``reports/<time>-<target>/`` here.
 
-    Default ``reports/<time>-<target>/`` below the current folder, with a ``reports/latest`` link to it.
     Raises UsageError when it cannot be written to.
     """
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(started))
-    folder = Path(choices.out) if choices.out else Path("reports") / f"{stamp}-{target_name}"
+    if choices.out:
+        return writable(Path(choices.out))
+    reports = writable(Path("reports"))
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    for again in itertools.count(1):
+        folder = reports / f"{stamp}-{target_name}{'' if again == 1 else f'-{again}'}"
+        with contextlib.suppress(FileExistsError):  # another run began in this very second
+            folder.mkdir()
+            return folder
+    raise AssertionError("there is always another number")
+
+
+def writable(folder: Path) -> Path:
+    """``folder``, made if need be.  Raises UsageError when it cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-        if not choices.out:
-            _link_latest(folder)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
     except OSError as exc:
         raise UsageError(
             f"--out {folder}: cannot write there ({exc.strerror}); name a folder that can be written"
         ) from exc
-    return folder
 
 
-def _link_latest(folder: Path) -> None:
+def link_latest(folder: Path) -> None:
+    """Let ``reports/latest`` lead to ``folder``, from one moment to the next."""
     fresh = folder.parent / f".latest-{os.getpid()}"
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(folder.name, target_is_directory=True)

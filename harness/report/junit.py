@@ -11,7 +11,7 @@ _ELEMENT = {"fail": "failure", "invalid": "error", "n/a": "skipped"}
 
 
 def write_junit(results: Mapping[str, Any], folder: Path) -> None:
-    """Write ``junit.xml`` below ``folder`` from the data of ``results.json``."""
+    """Write ``junit.xml`` below ``folder``, whole or not at all, from the data of ``results.json``."""
     summary = results["summary"]
     suite = ET.Element(
         "testsuite",
@@ -27,7 +27,9 @@ def write_junit(results: Mapping[str, Any], folder: Path) -> None:
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)
-    ET.ElementTree(root).write(folder / "junit.xml", encoding="utf-8", xml_declaration=True)
+    unfinished = folder / ".junit.xml.new"
+    ET.ElementTree(root).write(unfinished, encoding="utf-8", xml_declaration=True)
+    unfinished.replace(folder / "junit.xml")
 
 
 def _add_case(suite: ET.Element, path: Mapping[str, Any]) -> None:

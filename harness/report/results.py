@@ -31,6 +31,8 @@ class Results:
     versions: Mapping[str, str] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     wall_s: float = 0.0
+    troubled: bool = False  # something went wrong outside of every path, so a pass of all of them is not the whole
+    ended_by: int | None = None  # the exit code of a run that was interrupted
 
     def paths(self) -> list[dict[str, Any]]:
         """One row per error path that has a record, in the catalogue's order."""
@@ -72,15 +74,20 @@ class Results:
             "seed": self.seed,
             "versions": dict(self.versions),
             "wall_s": round(self.wall_s, 2),
-            "exit": exit_code(verdicts),
+            "exit": self._exit(verdicts),
             "summary": {str(verdict): verdicts.count(verdict) for verdict in Verdict},
             "paths": paths,
         }
 
+    def _exit(self, verdicts: list[Verdict]) -> int:
+        if self.ended_by is not None:
+            return self.ended_by
+        return exit_code([*verdicts, Verdict.INVALID] if self.troubled else verdicts)
+
     def write(self, folder: Path) -> dict[str, Any]:
         """Write ``results.json`` below ``folder`` whole or not at all; returns what was written."""
         data = self.to_json()
-        unfinished = folder / ".results.json"
+        unfinished = folder / ".results.json.new"
         unfinished.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", "utf-8")
         unfinished.replace(folder / "results.json")
         return data

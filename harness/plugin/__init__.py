@@ -8,6 +8,7 @@ PYTEST_DONT_REWRITE: there is no assert here, and the command line has imported 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ import pytest
 
 from harness.choices import Choices, add_choices
 from harness.errors import HarnessError, UsageError
-from harness.plugin import hooks, outcomes
+from harness.plugin import hooks, orphan, outcomes
+from harness.plugin.controller import Controller
 from harness.plugin.fixtures import *  # noqa: F403  # fixtures are found by name
-from harness.plugin.scenario_index import scenario_paths, scenarios_folder
+from harness.plugin.scenario_index import scenarios_folder
 from harness.plugin.session import RUN, WORKER_INPUT, Run
 
 
@@ -42,6 +44,9 @@ def choices_of(config: pytest.Config) -> Choices:
 def pytest_configure(config: pytest.Config) -> None:
     """Start the run in the controller, when its arguments reach the scenarios."""
     config.addinivalue_line("markers", "error_path(id): the error path of the catalogue that a scenario checks")
+    told = getattr(config, "workerinput", {}).get(WORKER_INPUT)
+    if told is not None:
+        orphan.leave_with(json.loads(told)["controller"])
     if hasattr(config, "workerinput") or config.option.collectonly or not _reaches_scenarios(config):
         return
     try:
@@ -91,40 +96,11 @@ def pytest_runtest_makereport(
     return report
 
 
-CRASHED = "???"  # xdist's phase for a test during which the worker died
-
-
-class _Controller:
-    """What only the controller does: gather records, write the results, decide the exit code."""
-
-    def __init__(self, config: pytest.Config, run: Run) -> None:
-        self._config = config
-        self._run = run
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep a scenario's record; a scenario whose worker died gets one saying so."""
-        record = outcomes.record_in(report)
-        if record is None and str(report.when) == CRASHED:
-            path = scenario_paths().get(report.nodeid.split("[")[0])
-            record = outcomes.lost(path, report.nodeid, "the worker died during the scenario") if path else None
-        if record is not None:
-            self._run.results.records.append(record)
-            self._config.hook.pytest_errorpath_record(record=record)
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Stop the environment, write the results."""
-        data = self._run.finish()
-        if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            session.exitstatus = data["exit"]
-        self._config.hook.pytest_errorpath_finished(data=data)
-
-
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Follow the run from the controller."""
     run = session.config.stash.get(RUN, None)
     if run is not None:
-        session.config.pluginmanager.register(_Controller(session.config, run), "errorpath-controller")
+        session.config.pluginmanager.register(Controller(session.config, run), "errorpath-controller")
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -10,7 +10,7 @@ import pytest
 
 from harness.case import Case
 from harness.contract.catalogue import BY_ID
-from harness.errors import ContractViolation, Disturbed
+from harness.errors import ContractViolation, Disturbed, HarnessError
 from harness.report.results import Record
 from harness.verdicts.timing import SCHEDULING_S
 from harness.verdicts.verdict import Verdict, verdict_of
@@ -98,4 +98,4 @@ def record_in(report: pytest.TestReport) -> Record | None:
 def lost(path: str, name: str, why: str) -> Record:
     """The record of a scenario that could leave none itself: its worker died, or it was never run."""
     case = Case(BY_ID[path], name)
-    return _record(case, Verdict.INVALID, RuntimeError(why), 0.0)
+    return _record(case, Verdict.INVALID, HarnessError(why), 0.0)

@@ -16,14 +16,28 @@ def scenarios_folder() -> Path:
 
 @functools.cache
 def scenario_paths() -> dict[str, str]:
-    """The id of the error path of each scenario, by its node id below the checkout (without parameters)."""
-    folder = scenarios_folder()
+    """The id of the error path of each scenario, by ``file::function``."""
     found = {}
-    for file in sorted(folder.glob("test_*.py")):
-        for node in ast.parse(file.read_text("utf-8")).body:
-            if isinstance(node, ast.FunctionDef) and (path := _marked(node)):
-                found[f"{folder.name}/{file.name}::{node.name}"] = path
+    for file in sorted(scenarios_folder().glob("test_*.py")):
+        for node in _functions(file):
+            if path := _marked(node):
+                found[f"{file.name}::{node.name}"] = path
     return found
+
+
+def path_at(nodeid: str) -> str | None:
+    """The id of the error path that the test of this node id checks; None when it is no scenario."""
+    file, _, function = nodeid.partition("[")[0].partition("::")
+    return scenario_paths().get(f"{file.rpartition('/')[2]}::{function}")
+
+
+def _functions(file: Path) -> list[ast.FunctionDef]:
+    """The functions of a file; of one that is not Python none, for pytest says so by itself."""
+    try:
+        tree = ast.parse(file.read_text("utf-8"))
+    except (SyntaxError, ValueError):
+        return []
+    return [node for node in tree.body if isinstance(node, ast.FunctionDef)]
 
 
 def _marked(function: ast.FunctionDef) -> str | None:

@@ -7,6 +7,7 @@ needs one (a test of the harness) starts its own.
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness.choices import Choices, output_folder
+from harness.choices import Choices, link_latest, output_folder
 from harness.environment.embedded import EmbeddedEnvironment, Endpoints
 from harness.environment.rundir import RunDirectory
 from harness.plan import Plan, plan
@@ -72,17 +73,23 @@ class Run:
                 "choices": self.plan.choices.to_json(),
                 "endpoints": self.endpoints.to_json(),
                 "run_id": self.directory.id,
+                "controller": os.getpid(),
                 "progress": str(self.progress),
             }
         )
 
-    def finish(self) -> dict[str, Any]:
-        """Stop everything, write the results; returns the data of ``results.json``."""
+    def write(self) -> dict[str, Any]:
+        """Write the results; returns the data of ``results.json``."""
+        self.results.wall_s = time.monotonic() - self.started
+        data = self.results.write(self.folder)
+        write_junit(data, self.folder)
+        if not self.plan.choices.out:
+            link_latest(self.folder)
+        return data
+
+    def close(self) -> None:
+        """Stop everything."""
         try:
             self.environment.stop()
         finally:
             self.directory.remove()
-        self.results.wall_s = time.monotonic() - self.started
-        data = self.results.write(self.folder)
-        write_junit(data, self.folder)
-        return data

@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 import scenarios
-from harness.choices import Choices
+from harness.choices import Choices, writable
 from harness.cli.watch import Watch
-from harness.errors import ErrorpathError, UsageError
+from harness.errors import ErrorpathError, Interrupted, UsageError
 from harness.plan import plan
 from harness.plugin.session import RUN, Run
 from harness.report.results import Record
@@ -25,10 +25,15 @@ SCENARIOS = Path(scenarios.__file__).parent
 def run(arguments: argparse.Namespace) -> int:
     """Check, show and write; returns the exit code."""
     choices = chosen(arguments)
+    flags = _pytest_arguments(choices, _workers(arguments.workers, choices))
     plan(choices)  # a bad choice ends here, before pytest is asked anything
+    writable(Path(choices.out or "reports"))
     view = _View(Console(highlight=False, soft_wrap=False))
-    code = pytest.main(_pytest_arguments(choices, _workers(arguments.workers, choices)), plugins=[view])
-    return view.close(int(code))
+    try:
+        code = pytest.main(flags, plugins=[view])
+    finally:
+        view.end()
+    return view.outcome(int(code))
 
 
 def chosen(arguments: argparse.Namespace) -> Choices:
@@ -66,6 +71,7 @@ class _View:
         self._run: Run | None = None
         self._watch = Watch(console, self._progress_folder)
         self._error: BaseException | None = None
+        self._interrupted: Interrupted | None = None
         self._data: dict[str, Any] | None = None
         self._watch.__enter__()
 
@@ -96,15 +102,24 @@ class _View:
             self._console.print(str(excrepr), markup=False)
         return True
 
-    def close(self, code: int) -> int:
-        """Show the end of the run; returns the exit code."""
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Keep what ended the run early; `outcome` raises it."""
+        if isinstance(excinfo.value, Interrupted):
+            self._interrupted = excinfo.value
+
+    def end(self) -> None:
+        """Show no more of what is awaited."""
         self._watch.__exit__()
+
+    def outcome(self, code: int) -> int:
+        """Show the results; returns the exit code.  Raises what ended the run early."""
         if isinstance(self._error, ErrorpathError):
             raise self._error
-        if code == pytest.ExitCode.INTERRUPTED:
-            raise KeyboardInterrupt
-        if self._run is None or self._data is None:
-            return 3
-        summary_table(self._data, self._console)
-        self._console.print(closing_line(self._data, self._run.folder))
-        return int(self._data["exit"])
+        if self._run is not None and self._data is not None:
+            if self._interrupted is None:
+                summary_table(self._data, self._console)
+            self._console.print(closing_line(self._data, self._run.folder))
+            code = int(self._data["exit"])
+        if self._interrupted is not None:
+            raise self._interrupted
+        return code if self._data is not None else 2 if code == pytest.ExitCode.USAGE_ERROR else 3

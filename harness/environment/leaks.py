@@ -30,6 +30,16 @@ def left_behind(run_id: str) -> list[str]:
     return found
 
 
+def listens(pid: int, port: int) -> bool:
+    """Whether a process or a child of it listens on ``port``; far cheaper than to ask of whom the port is."""
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return False
+    return any(address.endswith(f":{port}") for each in family for address in _listeners(each))
+
+
 def run_on(port: int) -> str | None:
     """The run whose process listens on ``port``; None if that is nobody, of no run, or not to be known."""
     try:
@@ -76,6 +86,6 @@ def _outputs(pid: int) -> Iterator[str]:
 def _listeners(process: psutil.Process) -> list[str]:
     try:
         rows = process.net_connections("inet")
-    except psutil.AccessDenied:
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
         return []
     return [f"{row.laddr.ip}:{row.laddr.port}" for row in rows if row.status == psutil.CONN_LISTEN]

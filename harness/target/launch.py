@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from harness.clock import Clock, poll_until
 from harness.environment import ports
-from harness.environment.leaks import run_on
+from harness.environment.leaks import listens, run_on
 from harness.environment.processes import Owned, start
 from harness.environment.rundir import RunDirectory
 from harness.errors import HarnessError, UsageError
@@ -151,7 +151,9 @@ def _await_answer(orders: _Orders, process: Owned, port: int) -> None:
     """Wait until the target answers.  HarnessError, with its last output, when it exits or takes too long."""
     name = orders.file.name
     try:
-        poll_until(lambda: not process.alive() or _serves(orders, port), within_s=START_S, what=f"{name} to answer")
+        poll_until(
+            lambda: not process.alive() or _serves(orders, process, port), within_s=START_S, what=f"{name} to answer"
+        )
     except HarnessError as exc:
         raise HarnessError(f"{exc}; its last output:\n{process.last_words()}") from exc
     if not process.alive():
@@ -159,11 +161,11 @@ def _await_answer(orders: _Orders, process: Owned, port: int) -> None:
         raise HarnessError(f"{name} {how}; its last output:\n{process.last_words()}")
 
 
-def _serves(orders: _Orders, port: int) -> bool:
+def _serves(orders: _Orders, process: Owned, port: int) -> bool:
     """Whether the target answers, and not the target of another run that was faster on this port."""
     ready = orders.file.launch.ready
     answers = _connects(LOOPBACK, port) if ready is None else _answers(port, ready)
-    return answers and run_on(port) in (None, orders.run.id)
+    return answers and (listens(process.pid, port) or run_on(port) in (None, orders.run.id))
 
 
 def _answers(port: int, path: str) -> bool:

@@ -17,12 +17,13 @@ from harness.environment import ports
 from harness.environment.endpoints import Endpoints, WorkerEndpoints, for_worker
 from harness.environment.processes import Owned
 from harness.environment.rundir import RunDirectory
+from harness.errors import NotPromised
 from harness.plan import Plan
 from harness.progress import Progress
 from harness.rig import Rig
 from harness.system import System
 from harness.target.files import TargetFile
-from harness.target.launch import RunningTarget, launch, spawn
+from harness.target.launch import RunningTarget, launch, reach, spawn
 from harness.target.speed import promised_settings
 from harness.toxiproxy.client import Link, LinkServer
 from harness.traffic.client import Client
@@ -65,8 +66,8 @@ class Stack:
 
     @cached_property
     def origin_link(self) -> Link:
-        """Proxy → origin."""
-        return self._link("origin", self.origin.address)
+        """Proxy → origin.  A proxy that was started elsewhere expects it on the port it was told to forward to."""
+        return self._link("origin", self.origin.address, self.plan.choices.origin_port)
 
     @cached_property
     def backend(self) -> Backend:
@@ -79,18 +80,27 @@ class Stack:
         return backend
 
     @cached_property
-    def backend_link(self) -> Link:
-        """Proxy → backend."""
+    def _own_backend_link(self) -> Link:
         return self._link("backend", f"127.0.0.1:{self.backend.port}")
 
-    def _link(self, name: str, upstream: str) -> Link:
-        listen = f"127.0.0.1:{ports.choose()}"
+    @property
+    def backend_link(self) -> Link:
+        """Proxy → backend; for a proxy that was started elsewhere, its one link leads there for a while."""
+        if self.plan.choices.url is None:
+            return self._own_backend_link
+        self.origin_link.point_at(f"127.0.0.1:{self.backend.port}")
+        return self.origin_link
+
+    def _link(self, name: str, upstream: str, port: int | None = None) -> Link:
+        listen = f"127.0.0.1:{port or ports.choose()}"
         link = self.link_server.create(f"{self.directory.id}-{name}", upstream, listen=listen)
         self._closing.callback(link.remove)
         return link
 
     def rig(self, case: Case, settings: Mapping[str, object] | None = None, upstream: str | None = None) -> Rig:
         """A rig in front of the origin, with nothing scripted and nothing recorded."""
+        if self.plan.choices.url is not None:
+            self.origin_link.point_at(self.origin.address)
         self.origin.forget()
         target = self.target(upstream or url(self.origin_link), settings or {}, answers=upstream is None)
         return Rig(
@@ -107,14 +117,15 @@ class Stack:
 
     def system(self, case: Case) -> System:
         """A rig in front of the backend."""
-        target = self.target(url(self.backend_link), {})
+        link = self.backend_link
+        target = self.target(url(link), {})
         return System(
             contract=self.plan.contract,
             clock=self.plan.clock,
             target=target,
             client=self._client(target),
             origin=self.origin,
-            links={"upstream": self.backend_link, "postgres": self.backend.postgres, "redis": self.backend.redis},
+            links={"upstream": link, "postgres": self.backend.postgres, "redis": self.backend.redis},
             case=case,
             progress=self.progress,
             variants=self,
@@ -127,6 +138,8 @@ class Stack:
 
         One whose upstream cannot answer is taken to serve once it accepts connections.
         """
+        if self.plan.choices.url is not None:
+            return self._reached(settings)
         key = (upstream, tuple(sorted((name, str(value)) for name, value in settings.items())))
         running = self._targets.get(key)
         if running is None or not running.process.alive():
@@ -141,6 +154,14 @@ class Stack:
             )
             self._targets[key] = running
         return running
+
+    def _reached(self, settings: Mapping[str, object]) -> RunningTarget:
+        choices = self.plan.choices
+        assert choices.url is not None
+        assert choices.origin_port is not None
+        if settings:
+            raise NotPromised(f"{choices.url} was not started by us, so {', '.join(settings)} cannot be set")
+        return reach(self.plan.target, url=choices.url, origin_port=choices.origin_port)
 
     def spawn(self, port: int, environment: Mapping[str, str]) -> Owned:
         """Start the target on ``port``, in front of the origin, with more environment variables; do not wait."""

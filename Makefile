@@ -31,7 +31,7 @@ bench: $(READY)  ## the README's figures; needs nginx and wrk
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock: $(READY)  ## resolve the versions anew
-	@$(BIN)/python -m tests.lock
+	@$(BIN)/python .ci/lock.py
 
 clean:  ## remove the environment and what runs wrote
 	rm -rf .venv reports .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -103,10 +103,12 @@ class Forwarder:
             record.cause, failure = exc.cause, exc
         except ClientGone:
             record.cause = Cause.CLIENT_GONE
-        except asyncio.CancelledError:
-            record.cause = Cause.STOPPING if self.parts.stopping else Cause.CLIENT_GONE
-            self._close(exchange, time.monotonic())
-            raise
+        except asyncio.CancelledError as exc:
+            if not self.parts.stopping:
+                record.cause = Cause.CLIENT_GONE
+                self._close(exchange, time.monotonic())
+                raise
+            record.cause, failure = Cause.STOPPING, exc
         except Exception as exc:  # noqa: BLE001 - our own fault; it is answered, logged and counted as such
             record.cause, failure = Cause.INTERNAL, exc
         if failure is not None:

@@ -59,7 +59,9 @@ def test_a_body_that_breaks_off_looks_broken(
 ) -> None:
     """The client gets the head and a body without a clean end, by the deadline."""
     upstream.script(route=[behaviour])
-    request = f"GET /api/proxy/x HTTP/{version}\r\nHost: p\r\nX-Request-ID: {behaviour.name.replace(' ', '-')}\r\n\r\n"
+    request = (
+        f"GET /api/proxy/x HTTP/{version}\r\nHost: p\r\nX-Request-ID: {behaviour.name.replace(' ', '-')}\r\n\r\n"
+    )
 
     exchange = raw.send("127.0.0.1", proxy.port, request.encode(), within_s=8)
 

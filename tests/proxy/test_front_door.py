@@ -40,7 +40,10 @@ REFUSED = {
     "two lengths": (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400),
     "a signed length": (POST + b"Content-Length: +1\r\n\r\nx", 400),
     "an unknown coding": (POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
-    "chunks in HTTP/1.0": (b"POST /api/proxy/x HTTP/1.0\r\nHost: p\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "chunks in HTTP/1.0": (
+        b"POST /api/proxy/x HTTP/1.0\r\nHost: p\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
     "no HTTP": (b"\x16\x03\x01\x00\xa5hello\r\n\r\n", 400),
     "large body": (POST + b"Content-Length: 1000001\r\n\r\n", 413),
     "large chunked body": (POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"fffff\r\n" + b"x" * 0xFFFFF, 413),

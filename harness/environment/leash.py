@@ -47,17 +47,7 @@ class Leash:
                 "stop_signal": int(stop_signal),
             }
         )
-        with log.open("ab") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(WARDEN)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=dict(env),
-                start_new_session=True,
-                close_fds=True,
-                bufsize=0,
-            )
+        self._process = _warden(env, log)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._to, self._from = self._process.stdin, self._process.stdout
@@ -116,3 +106,18 @@ class Leash:
         """Close what is left of a warden that has gone."""
         self._to.close()
         self._from.close()
+
+
+def _warden(env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """A warden that waits for its orders on standard input, in a session of its own."""
+    with log.open("ab") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", str(WARDEN)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=dict(env),
+            start_new_session=True,
+            close_fds=True,
+            bufsize=0,
+        )

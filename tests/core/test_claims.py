@@ -1,0 +1,169 @@
+"""Claims: what each of them accepts and refuses, on a rig whose answers are written down here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.case import Case
+from harness.clock import Clock
+from harness.contract.catalogue import BY_ID
+from harness.contract.model import load_contract
+from harness.errors import ContractViolation, NotPromised
+from harness.traffic.exchange import Exchange, Headers
+from harness.verdicts.expect import Expect
+from harness.verdicts.timing import EARLY_S, SCHEDULING_S
+
+SPEED = 20.0
+ERROR = {
+    "error": "Backend API Connection Refused",
+    "message": "The backend refused.",
+    "details": {"apiUrl": "http://x", "errorCode": "ECONNREFUSED", "suggestion": "s", "retries": 3, "duration": 6000},
+}
+
+
+@pytest.fixture
+def case() -> Case:
+    """A case to record in."""
+    return Case(BY_ID["retry-exhausted"], "test")
+
+
+@pytest.fixture
+def expect(case: Case) -> Expect:
+    """Expectations over a rig that has seen four tries, 1, 2 and 3 target seconds apart."""
+    rig: Any = SimpleNamespace(
+        case=case,
+        clock=Clock(SPEED),
+        contract=load_contract({"extends": "guide"}, origin="test"),
+        tries=lambda _exchange: [0.0, 0.05, 0.15, 0.30],
+        tries_countable=True,
+        origin_tries=lambda _exchange: [],
+    )
+    return Expect(rig)
+
+
+def _exchange(status: int | None = 200, body: object = None, wall_s: float = 0.1, **more: Any) -> Exchange:
+    data = b"" if body is None else json.dumps(body).encode()
+    headers = Headers([("Content-Type", "application/json"), *more.pop("headers", [])])
+    return Exchange("k", "GET", "/", 0.0, wall_s, status, headers, body=data, **more)
+
+
+REFUSED = _exchange(503, ERROR)
+
+BROKEN: list[tuple[str, Callable[[Expect], object]]] = [
+    ("another status", lambda e: e.served(_exchange(500))),
+    ("a 200 that is cut off", lambda e: e.served(_exchange(200, error="incomplete body"))),
+    ("no answer", lambda e: e.served(_exchange(None, error="reset"))),
+    ("a whole body that should be broken", lambda e: e.broken_body(_exchange(200))),
+    ("a hang that should be a broken body", lambda e: e.broken_body(_exchange(200, error="timeout"))),
+    ("another value", lambda e: e.equal("n", 1, 2)),
+    ("none of those allowed", lambda e: e.one_of("n", (1, 2), 3)),
+    ("a text without the part", lambda e: e.contains("text", "abc", "x")),
+    ("no text", lambda e: e.contains("text", None, "x")),
+    ("another beginning", lambda e: e.begins("code", ("EP",), "ECONN")),
+    ("out of bounds", lambda e: e.between("n", 1, 2, 2.1)),
+    ("too early", lambda e: e.took(_exchange(wall_s=30 / SPEED - EARLY_S - 0.001), 30, 31)),
+    ("too late", lambda e: e.took(_exchange(wall_s=31 / SPEED + SCHEDULING_S + 0.001), 30, 31)),
+    ("another number of tries", lambda e: e.tries(_exchange(), 5)),
+    ("too many tries", lambda e: e.at_most_tries(_exchange(), 3)),
+    ("waits that are too short", lambda e: e.spacing([0.0, 0.05, 0.10, 0.15], (1, 2, 3))),
+    ("waits that are too long", lambda e: e.spacing([0.0, 0.05, 0.15, 0.15 + 0.15 + SCHEDULING_S + 0.01], (1, 2, 3))),
+    ("another number of waits", lambda e: e.spacing([0.0, 0.05], (1, 2, 3))),
+    ("another error title", lambda e: e.error(_exchange(503, {**ERROR, "error": "Oops"}), "refused")),
+    ("a detail that is missing", lambda e: e.error(_exchange(503, {**ERROR, "details": {}}), "refused")),
+    ("an error without JSON", lambda e: e.error(_exchange(503), "refused")),
+    ("a body beyond the schema", lambda e: e.schema(_exchange(503, {**ERROR, "stack": "x"}))),
+    ("an error code of another form", lambda e: e.schema(_exchange(503, {**ERROR, "details": {"errorCode": "x y"}}))),
+    ("a header twice", lambda e: e.header(_exchange(headers=[("A", "1"), ("A", "1")]), "a", "1")),
+    ("a header that should be absent", lambda e: e.header(_exchange(headers=[("A", "1")]), "a", None)),
+    ("a header that is empty", lambda e: e.header_present(_exchange(headers=[("A", "")]), "a")),
+    (
+        "a token that is missing",
+        lambda e: e.has_token(_exchange(headers=[("Vary", "Accept, Cookie")]), "vary", "Origin"),
+    ),
+    (
+        "a duration below what was waited",
+        lambda e: e.duration({"duration": 100}, _exchange(wall_s=0.35), at_least_s=6),
+    ),
+    (
+        "a duration beyond what was seen",
+        lambda e: e.duration({"duration": 900}, _exchange(wall_s=0.35), at_least_s=6),
+    ),
+    ("no duration", lambda e: e.duration({}, _exchange(), at_least_s=0)),
+]
+
+KEPT: list[tuple[str, Callable[[Expect], object]]] = [
+    ("a whole 200", lambda e: e.served(_exchange())),
+    ("a body cut off", lambda e: e.broken_body(_exchange(200, error="incomplete body"))),
+    ("in time", lambda e: e.took(_exchange(wall_s=30.5 / SPEED), 30, 31)),
+    ("the tries", lambda e: e.tries(_exchange(), 4)),
+    ("the waits", lambda e: e.spacing([0.0, 0.05, 0.15, 0.30], (1, 2, 3))),
+    ("the documented error", lambda e: e.error(REFUSED, "refused")),
+    ("the schema", lambda e: e.schema(REFUSED)),
+    ("a header", lambda e: e.header(_exchange(headers=[("A", "1")]), "a", "1")),
+    ("a token", lambda e: e.has_token(_exchange(headers=[("Vary", "accept, ORIGIN")]), "vary", "Origin")),
+    ("a duration", lambda e: e.duration({"duration": 320}, _exchange(wall_s=0.35), at_least_s=6)),
+]
+
+
+@pytest.mark.parametrize(("name", "claim"), BROKEN, ids=[name for name, _ in BROKEN])
+def test_a_claim_that_does_not_hold_is_a_violation(
+    expect: Expect, case: Case, name: str, claim: Callable[[Expect], object]
+) -> None:
+    """
+    Each claim refuses what it is there to refuse, and says expected and actual.
+    """
+    with pytest.raises(ContractViolation) as caught:
+        claim(expect)
+
+    assert caught.value.expected
+    assert caught.value.actual
+    assert name
+
+
+@pytest.mark.parametrize(("name", "claim"), KEPT, ids=[name for name, _ in KEPT])
+def test_a_claim_that_holds_is_recorded(
+    expect: Expect, case: Case, name: str, claim: Callable[[Expect], object]
+) -> None:
+    """
+    A claim that holds leaves expected and actual in the record.
+    """
+    claim(expect)
+
+    assert case.claims
+    assert all(expected and actual for expected, actual in case.claims)
+    assert name
+
+
+def test_the_standard_is_heard_and_decides_nothing(expect: Expect, case: Case) -> None:
+    """
+    A refused connection answered 503 passes by the contract, and RFC 9209's view stands beside it.
+    """
+    expect.error(_exchange(503, ERROR, headers=[("Proxy-Status", "p; error=connection_refused")]), "refused")
+
+    assert [False] == [view["agrees"] for view in case.standards]
+
+
+def test_an_error_that_is_not_promised_is_no_violation(expect: Expect, case: Case) -> None:
+    """
+    A contract without this error cannot be broken on it.
+    """
+    case_rig: Any = SimpleNamespace(case=case, contract=load_contract({}, origin="test"), clock=Clock())
+
+    with pytest.raises(NotPromised):
+        Expect(case_rig).error(REFUSED, "refused")
+
+
+def test_a_gap_told_late_by_our_own_stall_is_not_the_proxys(expect: Expect, case: Case) -> None:
+    """
+    The earlier of two refusals told late by 20 ms, while we know of a stall of 25 ms, leaves the wait a whole one.
+    """
+    case.stall_s = lambda: 0.025
+
+    expect.spacing([0.0, 0.05, 0.17, 0.30], (1, 2, 3))
+
+    assert 1 == len(case.claims)

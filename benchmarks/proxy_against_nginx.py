@@ -1,0 +1,128 @@
+"""The reference proxy on one core against nginx with one worker: the same forwarding to the same upstream.
+
+On two cores: the proxy that is measured has core 0 for itself, upstream and load generator share core 1, so that both
+proxies meet the same conditions.  The two are measured in turn, round by round.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+
+from benchmarks import wrk
+from benchmarks.figure import Figure
+from benchmarks.memory import growth_mib
+from harness.clock import poll_until
+from harness.environment import ports
+from harness.environment.processes import start
+from harness.environment.rundir import RunDirectory
+from harness.traffic.client import Client
+
+PROXY_CORE, OTHER_CORE = 0, 1
+KEEP_ALIVE = 32
+SIZES = {"64 B": "/api/small", "64 KiB": "/api/large"}
+RATIO, P99_MS, ADDED_MS = 0.15, 10.0, 1.0
+START_S = 15.0
+
+COMMON = """
+pid {dir}/{name}.pid; error_log stderr warn; worker_processes 1; daemon off; master_process off;
+events {{ worker_connections 4096; }}
+http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {dir}/{name}-body;
+  proxy_temp_path {dir}/{name}-proxy; fastcgi_temp_path {dir}/{name}-f; uwsgi_temp_path {dir}/{name}-u;
+  scgi_temp_path {dir}/{name}-s;
+  server_tokens off; tcp_nodelay on; default_type text/plain;
+"""
+UPSTREAM = (
+    COMMON
+    + """
+  server {{ listen 127.0.0.1:{port} backlog=4096;
+    location = /api/health {{ return 200 '{{"status":"ok","timestamp":"2026-01-01T00:00:00Z"}}'; }}
+    location = /api/small {{ return 200 '{small}'; }}
+    location = /api/large {{ alias {dir}/large; }} }} }}
+"""
+)
+FORWARD = (
+    COMMON
+    + """
+  upstream api {{ server 127.0.0.1:{upstream}; keepalive 128; }}
+  server {{ listen 127.0.0.1:{port} backlog=4096;
+    location /api/proxy/ {{ proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering on;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_pass http://api/api/; }} }} }}
+"""
+)
+
+
+def measure(*, rounds: int, seconds: int) -> list[Figure]:
+    """The ratio at 32 connections, p99, latency added at one connection, and memory."""
+    wrk.needed("nginx", "wrk", "taskset")
+    with ExitStack() as stack:
+        run = stack.enter_context(RunDirectory.create())
+        upstream = _nginx(run, "upstream", UPSTREAM)
+        nginx = _nginx(run, "forward", FORWARD, upstream=upstream)
+        ours = _ours(run, upstream)
+        figures = []
+        for size, path in SIZES.items():
+            figures += _throughput(size, _route(nginx, path), _route(ours, path), rounds, seconds)
+        figures += _latency(_route(ours, SIZES["64 B"]), f"http://127.0.0.1:{upstream}/api/small", rounds, seconds)
+    for direction in ("down", "up"):
+        grown = [growth_mib(direction) for _ in range(min(rounds, 3))]
+        figures.append(Figure.of(f"resident growth while 100 MiB pass {direction}", grown, "MiB", below=32))
+    return figures
+
+
+def _throughput(size: str, nginx: str, ours: str, rounds: int, seconds: int) -> list[Figure]:
+    pairs = [
+        tuple(wrk.run(url, connections=KEEP_ALIVE, seconds=seconds, core=OTHER_CORE) for url in (nginx, ours))
+        for _ in range(rounds)
+    ]
+    ratios = [own.rate / other.rate for other, own in pairs]
+    label = f"{size}, {KEEP_ALIVE} connections"
+    return [
+        Figure.of(f"{label}: nginx", [other.rate for other, _ in pairs], "req/s"),
+        Figure.of(f"{label}: reference proxy", [own.rate for _, own in pairs], "req/s"),
+        Figure.of(f"{label}: ratio to nginx, round by round", ratios, "", at_least=RATIO),
+        Figure.of(f"{label}: p99", [own.p99_ms for _, own in pairs], "ms", below=P99_MS),
+    ]
+
+
+def _latency(through: str, direct: str, rounds: int, seconds: int) -> list[Figure]:
+    added = []
+    for _ in range(rounds):
+        bare = wrk.run(direct, connections=1, seconds=seconds, core=OTHER_CORE)
+        proxied = wrk.run(through, connections=1, seconds=seconds, core=OTHER_CORE)
+        added.append(proxied.p50_ms - bare.p50_ms)
+    return [Figure.of("64 B, 1 connection: median latency added", added, "ms", below=ADDED_MS)]
+
+
+def _route(port: int, path: str) -> str:
+    return f"http://127.0.0.1:{port}/api/proxy{path.removeprefix('/api')}"
+
+
+def _nginx(run: RunDirectory, name: str, configuration: str, upstream: int = 0) -> int:
+    folder = run.folder(name)
+    (folder / "large").write_bytes(b"x" * (64 << 10))
+    port = ports.choose()
+    text = configuration.format(dir=folder, name=name, port=port, upstream=upstream, small="x" * 64)
+    file = folder / "nginx.conf"
+    file.write_text(text, "utf-8")
+    core = OTHER_CORE if name == "upstream" else PROXY_CORE
+    start([*_pinned(core), "nginx", "-p", str(folder), "-c", str(file)], run=run, name=name)
+    _await(f"http://127.0.0.1:{port}", "/api/small" if name == "upstream" else "/api/proxy/small")
+    return port
+
+
+def _ours(run: RunDirectory, upstream: int) -> int:
+    port = ports.choose()
+    env = {"PORT": str(port), "NEXT_PUBLIC_API_URL": f"http://127.0.0.1:{upstream}"}
+    start([*_pinned(PROXY_CORE), sys.executable, "-m", "proxy_under_test"], run=run, name="ours", env=env)
+    _await(f"http://127.0.0.1:{port}", "/api/proxy/small")
+    return port
+
+
+def _pinned(core: int) -> list[str]:
+    return ["taskset", "-c", str(core)]
+
+
+def _await(base: str, path: str) -> None:
+    with Client(base) as client:
+        poll_until(lambda: client.get(path).status == 200, within_s=START_S, what=f"{base}{path} to serve")

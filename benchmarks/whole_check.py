@@ -1,0 +1,50 @@
+"""How long the main job takes: the whole catalogue at speed 20, environment included; and the environment alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.figure import Figure
+from harness.environment.embedded import EmbeddedEnvironment
+from harness.environment.rundir import RunDirectory
+from harness.errors import HarnessError
+
+WHOLE_S, ENVIRONMENT_S = 60.0, 2.0
+
+
+def measure(*, rounds: int, seconds: int) -> list[Figure]:
+    """Wall seconds of ``errorpath check`` and of starting PostgreSQL, Redis and the link server."""
+    del seconds  # a check takes as long as it takes
+    environment = [_environment() for _ in range(rounds)]
+    whole = [_check() for _ in range(min(rounds, 3))]
+    return [
+        Figure.of("PostgreSQL, Redis and links ready", environment, "s", below=ENVIRONMENT_S),
+        Figure.of("errorpath check, whole, speed 20, environment included", whole, "s", below=WHOLE_S),
+    ]
+
+
+def _environment() -> float:
+    with RunDirectory.create() as run:
+        servers = EmbeddedEnvironment()
+        began = time.monotonic()
+        servers.start(run)
+        taken = time.monotonic() - began
+        servers.stop()
+        return taken
+
+
+def _check() -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        command = [sys.executable, "-m", "harness", "check", "--out", folder]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        taken = time.monotonic() - began
+        summary = json.loads((Path(folder) / "results.json").read_text("utf-8"))["summary"]
+        if done.returncode != 0:
+            raise HarnessError(f"errorpath check ended with {done.returncode}: {summary}")
+        return taken

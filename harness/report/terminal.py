@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 STYLE = {"pass": "green", "fail": "bold red", "invalid": "bold magenta", "n/a": "dim"}
@@ -27,25 +26,30 @@ def finished_line(record: Mapping[str, Any]) -> Text:
 
 
 def summary_table(results: Mapping[str, Any], console: Console) -> None:
-    """The table at the end: every path, and in full what is not a pass."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("path", "kind", "verdict", "seconds", "what was seen"):
-        table.add_column(column, justify="right" if column == "seconds" else "left", overflow="fold")
+    """The table at the end: a line for every path, then in full what is not a pass."""
+    width = max((len(path["id"]) for path in results["paths"]), default=4)
+    console.print(Text(f"\n{'path':<{width}}  kind  {'verdict':<9}  seconds  what was seen", style="bold"))
     for path in results["paths"]:
         verdict = path["verdict"]
-        mark = Text(f"{MARK[verdict]} {verdict}", style=STYLE[verdict])
-        table.add_row(path["id"], path["kind"], mark, f"{path['wall_s']:.2f}", Text(_told(path)))
-    console.print(table)
+        line = Text(f"{path['id']:<{width}}  {path['kind']:<4}  ")
+        line.append(f"{MARK[verdict]} {verdict:<7}", style=STYLE[verdict])
+        line.append(f"  {path['wall_s']:7.2f}  {_one_line(path['actual'])}")
+        console.print(line, no_wrap=True, overflow="ellipsis")
+    for path in results["paths"]:
+        if path["verdict"] in ("fail", "invalid"):
+            console.print(_in_full(path))
 
 
-def _told(path: Mapping[str, Any]) -> str:
-    if path["verdict"] == "pass":
-        return _short(str(path["actual"]))
-    return f"expected {path['expected']}, got {path['actual']}\n  again: {path['reproduce']}"
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
-def _short(text: str, width: int = 90) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+def _in_full(path: Mapping[str, Any]) -> Text:
+    verdict = path["verdict"]
+    told = Text(f"\n{MARK[verdict]} {verdict} {path['id']} ({path['source']})", style=STYLE[verdict])
+    for name in ("expected", "actual", "witness", "reproduce"):
+        told.append(f"\n  {name:<10}{path[name]}", style="none")
+    return told
 
 
 def closing_line(results: Mapping[str, Any], folder: object) -> Text:

@@ -63,7 +63,8 @@ class Door:
             frontdoor.check_size(target, fields, self._limits)
         found = frontdoor.index(fields)
         frontdoor.check_head(method, target, scope["http_version"], found, self._limits)
-        frontdoor.check_loop(found, self._forwarder.parts.identity.via)
+        if b"via" in found:
+            frontdoor.check_loop(found[b"via"], self._forwarder.parts.identity.via)
         return found
 
     async def refuse(self, scope: Scope, send: Send, refusal: Refusal) -> None:

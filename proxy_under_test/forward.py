@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from proxy_under_test import headers, policy
@@ -28,13 +28,13 @@ from proxy_under_test.target import bypasses_gate, upstream_target
 from proxy_under_test.transport import Incoming, Outgoing, Transport, Try
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Arrival:
     """A request whose head the front door has let in.  ``found`` has each header once."""
 
     method: str
     target: bytes
-    headers: list[Header]
+    headers: Sequence[Header]
     found: dict[bytes, bytes]
     client: str
 

@@ -76,9 +76,9 @@ def check_head(method: str, target: bytes, version: str, found: dict[bytes, byte
     _check_framing(version, found, limits)
 
 
-def check_loop(found: dict[bytes, bytes], via: bytes) -> None:
-    """Raise Refusal where our own name is in ``Via`` already (RFC 9110 section 7.6.3)."""
-    if b"via" in found and via in found[b"via"]:
+def check_loop(met: bytes, via: bytes) -> None:
+    """Raise Refusal where our own name is among those met on the way (RFC 9110 section 7.6.3)."""
+    if via in met:
         raise Refusal(Cause.LOOP)
 
 

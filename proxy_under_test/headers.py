@@ -107,7 +107,10 @@ def forward_request(
 
 def forward_response(headers: Sequence[Header], via: bytes) -> list[Header]:
     """The upstream's headers as far as the client may see them, and our ``Via``."""
-    connection = b",".join([value for name, value in headers if name == b"connection"])
+    found = dict(headers)
+    connection = found.get(b"connection")
+    if connection is not None and len(found) != len(headers):
+        connection = b",".join([value for name, value in headers if name == b"connection"])
     dropped = _dropped(connection, RESPONSE_DROPPED, PROTECTED_RESPONSE)
     passed = [header for header in headers if header[0] not in dropped]
     passed.append((b"via", b"1.1 " + via))

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import time
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, ClassVar
 
 import orjson
 import structlog
+
+OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -51,27 +53,10 @@ class LineWriter:
             self.flush()
 
 
-class _Stamp:
-    """The time as ISO 8601 with milliseconds; the text of a second is made once."""
-
-    def __init__(self) -> None:
-        self._second = -1
-        self._text = ""
-
-    def __call__(self) -> str:
-        now = time.time()
-        second = int(now)
-        if second != self._second:
-            self._second = second
-            self._text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
-        return f"{self._text}{int((now - second) * 1000):03d}Z"
-
-
 class JsonLogger(structlog.BoundLoggerBase):
     """structlog's bound logger with one step between call and line: at thousands of lines a second, steps count."""
 
     level: ClassVar[int] = logging.INFO
-    stamp: ClassVar[_Stamp] = _Stamp()
 
     def debug(self, event: str, **fields: Any) -> None:
         """Log for who looks for a fault."""
@@ -93,8 +78,8 @@ class JsonLogger(structlog.BoundLoggerBase):
         self._line("error", event, fields)
 
     def _line(self, level: str, event: str, fields: dict[str, Any]) -> None:
-        line = {"timestamp": self.stamp(), "level": level, "event": event, **self._context, **fields}
-        self._logger.msg(orjson.dumps(line, default=repr, option=orjson.OPT_APPEND_NEWLINE))
+        line = {"timestamp": datetime.now(UTC), "level": level, "event": event, **fields}
+        self._logger.msg(orjson.dumps(line, default=repr, option=OPTIONS))
 
 
 def make_log(level: str, stream: BinaryIO | None = None) -> tuple[JsonLogger, LineWriter]:

@@ -72,7 +72,10 @@ class Metrics:
         self.in_flight -= 1
         self.requests[method if method in METHODS else "OTHER", status] += 1
         self.duration.observe(seconds)
-        if tries:
+        if tries == 1:
+            self.tries.counts[0] += 1
+            self.tries.total += 1.0
+        elif tries:
             self.tries.observe(tries)
 
     def collect(self) -> Iterator[Metric]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from proxy_under_test import redact
@@ -21,26 +23,22 @@ class Record:
     said to have, None where it comes in chunks.
     """
 
-    __slots__ = (
-        "attempts", "bytes_in", "bytes_out", "cause", "client", "declared", "detail", "forwarded", "method",
-        "path", "request_id", "started", "status", "target", "upstream",
-    )  # fmt: skip
+    path = ""
+    upstream = ""
+    declared: int | None = 0
+    forwarded: Sequence[Header] = ()
+    status = 0
+    bytes_in = 0
+    bytes_out = 0
+    cause: Cause | None = None
+    detail = ""
 
     def __init__(self, method: str, target: bytes, request_id: bytes, started: float, client: str) -> None:
         self.method = method
         self.target = target
-        self.path = ""
         self.request_id = request_id.decode("ascii")
         self.started = started
         self.client = client
-        self.upstream = ""
-        self.declared: int | None = 0
-        self.forwarded: list[Header] = []
-        self.status = 0
-        self.bytes_in = 0
-        self.bytes_out = 0
-        self.cause: Cause | None = None
-        self.detail = ""
         self.attempts: list[Try] = []
 
     @property
@@ -62,15 +60,17 @@ class Journal:
         self.metrics.in_flight += 1
         path, _, query = record.target.decode("latin-1").partition("?")
         record.path = redact.shorten(path)
+        if len(record.upstream) > redact.LONGEST:
+            record.upstream = redact.shorten(record.upstream)
         self.log.info(
             "request started",
             request_id=record.request_id,
             method=record.method,
             path=record.path,
-            query=redact.query(query),
-            target=redact.shorten(record.upstream),
+            query=redact.query(query) if query else "",
+            target=record.upstream,
             client=record.client,
-            headers=[_text(name) for name, _ in record.forwarded],
+            headers=list(map(_text, map(_NAME, record.forwarded))),
             content_length=record.declared,
         )
 
@@ -92,33 +92,37 @@ class Journal:
         self.metrics.finished(record.method, record.status, seconds, len(record.attempts))
         self.metrics.bytes_in += record.bytes_in
         self.metrics.bytes_out += record.bytes_out
-        line = {
-            "request_id": record.request_id,
-            "method": record.method,
-            "path": record.path,
-            "target": redact.shorten(record.upstream),
-            "status": record.status,
-            "duration_ms": round(seconds * 1000, 1),
-            "attempts": len(record.attempts),
-            "bytes_in": record.bytes_in,
-            "bytes_out": record.bytes_out,
-            "outcome": record.cause or "served",
-        }
-        if record.cause is None:
-            self.log.info("request finished", **line)
-        else:
-            self._failed(record, record.cause, line)
+        tell = self.log.info if record.cause is None else self._failed
+        tell(
+            "request finished",
+            request_id=record.request_id,
+            method=record.method,
+            path=record.path,
+            target=record.upstream,
+            status=record.status,
+            duration_ms=round(seconds * 1000, 1),
+            attempts=len(record.attempts),
+            bytes_in=record.bytes_in,
+            bytes_out=record.bytes_out,
+            outcome=record.cause or "served",
+            **({} if record.cause is None else _failure(record, record.cause)),
+        )
 
-    def _failed(self, record: Record, cause: Cause, line: dict[str, Any]) -> None:
+    def _failed(self, event: str, **line: Any) -> None:
+        cause: Cause = line["outcome"]
         self.metrics.failures[cause] += 1
-        line["error_code"] = ANSWERS[cause].code
-        line["tries"] = [_told(attempt) for attempt in record.attempts]
-        if record.detail:
-            line["detail"] = redact.shorten(record.detail)
         ours = ANSWERS[cause].status >= 500
-        (self.log.error if ours else self.log.warning)("request finished", **line)
+        (self.log.error if ours else self.log.warning)(event, **line)
         if ours and self.sink is not None:
             self.sink.offer(line)
+
+
+def _failure(record: Record, cause: Cause) -> dict[str, Any]:
+    tries = [_told(attempt) for attempt in record.attempts]
+    return {"error_code": ANSWERS[cause].code, "tries": tries, "detail": redact.shorten(record.detail)}
+
+
+_NAME = itemgetter(0)
 
 
 @lru_cache(maxsize=1_024)  # the names of header fields are few, and come with every request

@@ -25,6 +25,19 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Cycle:
     """What uvicorn's protocol and an ASGI application need of one exchange."""
 
+    disconnected = False
+    more_body = True
+    response_started = False
+    response_complete = False
+    task: asyncio.Task[None] | None = None
+    _chunked = False
+    _until_close = False
+    _left: int | None = None
+    _unsent_head = b""
+    _waiter: asyncio.Future[None] | None = None
+    _news = False
+    _continued = False
+
     def __init__(
         self,
         scope: dict[str, Any],
@@ -32,7 +45,6 @@ class Cycle:
         flow: FlowControl,
         loop: asyncio.AbstractEventLoop,
         *,
-        expect_continue: bool,
         keep_alive: bool,
         on_complete: Callable[[], None],
     ) -> None:
@@ -40,21 +52,16 @@ class Cycle:
         self.transport = transport
         self.flow = flow
         self.keep_alive = keep_alive
-        self.disconnected = False
         self.body = bytearray()
-        self.more_body = True
-        self.message_event = asyncio.Event()
-        self.response_started = False
-        self.response_complete = False
-        self.task: asyncio.Task[None] | None = None
         self._loop = loop
         self._on_complete = on_complete
-        self._continue = expect_continue
         self._head = scope["method"] == "HEAD"
-        self._chunked = False
-        self._until_close = False
-        self._left: int | None = None
-        self._unsent_head = b""
+
+    def tell(self) -> None:
+        """Something happened that ``receive`` may be waiting for."""
+        self._news = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def run_asgi(self, app: App) -> None:
         """Run the application; whatever it leaves incomplete is broken off."""
@@ -84,18 +91,32 @@ class Cycle:
 
     async def receive(self) -> Message:
         """The next part of the request body, or that the client left."""
-        if self._continue and not self.transport.is_closing():
-            self._continue = False
+        if not self.response_started and self._expects_continue():
             self.transport.write(_CONTINUE)
         if not self.disconnected and not self.response_complete:
             self.flow.resume_reading()
-            await self.message_event.wait()
-            self.message_event.clear()
+            await self._wait()
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
         message = {"type": "http.request", "body": bytes(self.body), "more_body": self.more_body}
         self.body = bytearray()
         return message
+
+    async def _wait(self) -> None:
+        while not self._news:
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        self._news = False
+
+    def _expects_continue(self) -> bool:
+        """Whether the client waits for 100 before it sends its body; true once."""
+        if self._continued or self.body or not self.more_body or self.transport.is_closing():
+            return False
+        self._continued = True
+        return any(n == b"expect" and v.lower() == b"100-continue" for n, v in self.scope["headers"])
 
     async def send(self, message: Message) -> None:
         """Write one ASGI message; waits afterwards while the client does not take what was written."""
@@ -114,7 +135,6 @@ class Cycle:
     def _start(self, message: Message) -> None:
         status: int = message["status"]
         self.response_started = True
-        self._continue = False
         headers: list[tuple[bytes, bytes]] = message["headers"]
         framing = b""
         length = dict(headers).get(b"content-length")
@@ -164,7 +184,7 @@ class Cycle:
         if self._left:
             return  # shorter than it said: run_asgi breaks it off
         self.response_complete = True
-        self.message_event.set()
+        self.tell()
         if not self.keep_alive:
             self.transport.close()
         self._on_complete()

@@ -7,6 +7,7 @@ origin, the connections and requests it really made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,18 +17,22 @@ from proxy_under_test.causes import Cause
 Header = tuple[bytes, bytes]
 
 
-@dataclass(slots=True)
 class Try:
-    """One try, filled in by the transport as it goes, so that it can be judged whenever it is cut short."""
+    """One try, filled in by the transport as it goes, so that it can be judged whenever it is cut short.
 
-    number: int = 1
-    connected: bool = False
-    sent: bool = False
-    answered: bool = False
-    reused: bool = False
-    started: float = 0.0
-    ended: float = 0.0
+    ``started`` and ``ended`` are seconds on the monotonic clock; ``outcome`` is a cause, or the status that came.
+    """
+
+    connected = False
+    sent = False
+    answered = False
+    reused = False
+    ended = 0.0
     outcome: Cause | int | None = None
+
+    def __init__(self, number: int = 1, started: float = 0.0) -> None:
+        self.number = number
+        self.started = started
 
 
 @dataclass(slots=True)
@@ -36,7 +41,7 @@ class Outgoing:
 
     method: str
     target: bytes
-    headers: list[Header]
+    headers: Sequence[Header]
     body: Body | None = None
     fresh: bool = False
     attempt: Try = field(default_factory=Try)
@@ -46,7 +51,7 @@ class Incoming(Protocol):
     """A response whose head has arrived.  Header names are lower case; values are the upstream's bytes."""
 
     status: int
-    headers: list[Header]
+    headers: Sequence[Header]
 
     @property
     def finished(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import select
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import httptools
@@ -23,6 +23,17 @@ INTERIM_LIMIT = 8  # 1xx heads before the final one (RFC 9110 section 15.2 sets 
 
 class Connection(asyncio.Protocol):
     """A connection and its current exchange.  ``on_lost`` is told once when the connection is gone."""
+
+    # Set when the head of a response is complete, and read only after that.
+    status = 0
+    headers: Sequence[Header] = ()
+    _length = framing.NO_BODY
+    _keep_alive = False
+
+    # A connection on which one of these was set is not used again, or sets it back itself.
+    _failure: UpstreamFailure | None = None
+    _paused = False
+    _interim = False
 
     def __init__(self, head_limit: int, on_lost: Callable[[Connection], None]) -> None:
         self._head_limit = head_limit
@@ -41,23 +52,16 @@ class Connection(asyncio.Protocol):
 
     def begin(self, method: str, attempt: Try) -> None:
         """Forget the exchange before; bytes that arrive from now on belong to this one."""
-        self.status = 0
-        self.headers: list[Header] = []
-        self._fields: list[Header] = []
         self.head_done = False
         self.complete = False
+        self._fields: list[Header] = []
         self._method = method
         self._attempt = attempt
-        self._length = framing.NO_BODY
-        self._keep_alive = False
         self._surplus = False
         self._interims = 0
-        self._interim = False
         self._head_bytes = 0
-        self._failure: UpstreamFailure | None = None
         self._chunks: deque[bytes] = deque()
         self._held = 0
-        self._paused = False
         self._parser = httptools.HttpResponseParser(self)
 
     def write(self, data: bytes) -> None:

@@ -11,7 +11,7 @@ and would read them as the next response.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -147,7 +147,7 @@ class Httpx2Response:
         self._attempt = attempt
         self._stream: _Stream = response.extensions["network_stream"]
         self.status = response.status_code
-        self.headers: list[Header] = [(name.lower(), value) for name, value in response.headers.raw]
+        self.headers: Sequence[Header] = [(name.lower(), value) for name, value in response.headers.raw]
         self.length = framing.body_length(method, self.status, self.headers)
         self._parts: AsyncIterator[bytes] = response.stream.__aiter__()  # type: ignore[union-attr]
         self.finished = False

@@ -117,6 +117,41 @@ def test_pipelined_requests_get_their_own_answers_in_order(proxy: RunningProxy, 
     assert [reply.body for reply in exchange.replies()] == [b"one", b"two", b"three"]
 
 
+def test_an_upgrade_is_declined_and_its_request_forwarded(proxy: RunningProxy, upstream: Origin) -> None:
+    """h2c is asked for beside an ordinary request; that one is served, with its body, and nothing is smuggled."""
+    upgrade = b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\n"
+    smuggled = b"GET /api/proxy/smuggled HTTP/1.1\r\nHost: p\r\n\r\n"
+
+    exchange = raw.send("127.0.0.1", proxy.port, POST + upgrade + b"body" + smuggled, within_s=3)
+
+    assert [reply.status for reply in exchange.replies()] == [200]
+    assert [(a.target, a.body, a.header("upgrade")) for a in upstream.attempts()] == [("/api/x", b"body", None)]
+
+
+def test_a_trailer_is_no_header(proxy: RunningProxy, upstream: Origin) -> None:
+    """What follows the last chunk is dropped, and cannot stand for a field of the head."""
+    body = b"Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nAuthorization: x\r\nHost: y\r\n\r\n"
+
+    exchange = raw.ask("127.0.0.1", proxy.port, POST + body, methods=("POST",))
+
+    assert exchange.reply is not None
+    assert exchange.reply.status == 200
+    attempt = upstream.attempts()[0]
+    assert (attempt.body, attempt.header("authorization"), attempt.trailers) == (b"body", None, [])
+
+
+def test_a_client_that_waits_for_100_gets_it(proxy: RunningProxy, upstream: Origin) -> None:
+    """Expect: 100-continue is answered by the proxy, once the backend may be asked."""
+    with raw.RawConnection("127.0.0.1", proxy.port, within_s=5) as connection:
+        connection.send(POST + b"Expect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+        connection.read(until=b"100 Continue\r\n\r\n")
+        connection.send(b"body")
+        connection.read(until=b"HTTP/1.1 200")
+
+    assert connection.received.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
+    assert [(a.body, a.header("expect")) for a in upstream.attempts()] == [(b"body", None)]
+
+
 def test_a_proxy_in_front_of_itself_notices(proxy: RunningProxy, upstream: Origin, client: Client) -> None:
     """A request that carries our own name in Via has been here before."""
     ours = client.get("/api/proxy/x").headers.get("via") or ""

@@ -47,7 +47,7 @@ class Leash:
                 "stop_signal": int(stop_signal),
             }
         )
-        self._process = _warden(env, log)
+        self._process = _warden(env, log, remove)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._to, self._from = self._process.stdin, self._process.stdout
@@ -108,11 +108,11 @@ class Leash:
         self._from.close()
 
 
-def _warden(env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+def _warden(env: Mapping[str, str], log: Path, remove: Path | None) -> subprocess.Popen[bytes]:
     """A warden that waits for its orders on standard input, in a session of its own."""
     with log.open("ab") as errors:
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", str(WARDEN)],
+            [sys.executable, "-I", "-S", str(WARDEN), *([str(remove)] if remove else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -69,17 +69,13 @@ class RunDirectory:
         sweep(place)
         name = run_id or secrets.token_hex(4)  # not `random`: pytest-randomly gives every worker the same seed
         path = place / f"{_prefix()}{name}"
+        _make(path)
         try:
-            path.mkdir(mode=0o755)
-            path.chmod(0o755)  # whatever the umask: servers run as nobody
-            (path / "logs").mkdir()
-            (path / "tmp").mkdir()
-            (path / "tmp").chmod(0o1777)
-        except OSError as exc:
-            raise EnvironmentUnavailable(
-                f"cannot make {path}: {exc.strerror}; set TMPDIR to a folder that can be written"
-            ) from exc
-        return cls(path, name, _locked(path))
+            _furnish(path)
+            return cls(path, name, _locked(path))
+        except BaseException:  # Ctrl-C, too, before there is a warden that would delete it
+            shutil.rmtree(path, ignore_errors=True)
+            raise
 
     def environment(self) -> dict[str, str]:
         """The environment every process of the run starts from: little of ours, its temporary directory, its id."""
@@ -171,6 +167,23 @@ def _place() -> Path:
 
 def _prefix() -> str:
     return f"errorpath-{os.geteuid()}-"
+
+
+def _make(path: Path) -> None:
+    """Make the run's directory.  EnvironmentUnavailable when that cannot be."""
+    try:
+        path.mkdir(mode=0o755)
+    except OSError as exc:
+        raise EnvironmentUnavailable(
+            f"cannot make {path}: {exc.strerror}; set TMPDIR to a folder that can be written"
+        ) from exc
+
+
+def _furnish(path: Path) -> None:
+    path.chmod(0o755)  # whatever the umask: servers run as nobody
+    (path / "logs").mkdir()
+    (path / "tmp").mkdir()
+    (path / "tmp").chmod(0o1777)
 
 
 def _awaited(part: Stoppable) -> str:

@@ -2,7 +2,8 @@
 
 A program of its own, started as ``python -I -S warden.py`` by `leash`.  Its standard input is a pipe that only the
 owner holds: first the order (length, then marshal), then perhaps ``stop SECONDS``; the end of the pipe means that the
-owner has died.  Its standard output tells ``pid N``, ``failed WHY`` and ``exit CODE``, a line each.
+owner has died.  On the command line stands what to delete even
+if the order never comes.  Its standard output tells ``pid N``, ``failed WHY`` and ``exit CODE``, a line each.
 
 Rule 1: only cheap modules of the standard library are imported, for a target waits for this program (25 ms).
 Rule 2: it has a session of its own, so a Ctrl-C at the terminal reaches the owner alone.
@@ -246,12 +247,14 @@ def _until_told(child: Child | None, stays: bool, owner: int, signals: Signals) 
 
 
 def _order() -> bytes:
-    """The marshalled order; the warden of an owner that died before it finished the sentence exits."""
+    """The marshalled order; when the owner died before it finished the sentence, all there is to do is to delete."""
     length = int.from_bytes(os.read(0, 4), "big")
     order = b""
-    while len(order) < length:
+    while not length or len(order) < length:
         part = os.read(0, length - len(order))
         if not part:
+            for path in sys.argv[1:]:
+                _delete(path)
             sys.exit(1)
         order += part
     return order

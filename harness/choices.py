@@ -85,6 +85,14 @@ def _similar(path: str) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
+def paths_in(text: str) -> tuple[str, ...]:
+    """The ids in the text of ``--only``.  UsageError for a text without one: it must not mean all of them."""
+    ids = tuple(path.strip() for path in text.split(",") if path.strip())
+    if text and not ids:
+        raise UsageError(f"--only {text!r}: names no error path; `errorpath paths` lists them")
+    return ids
+
+
 def output_folder(choices: Choices, target_name: str) -> Path:
     """The folder of a run's results: that of ``--out``, else a new ``reports/<time>-<target>/`` here.
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 import scenarios
-from harness.choices import Choices, writable
+from harness.choices import Choices, paths_in, writable
 from harness.cli.watch import Watch
 from harness.errors import ErrorpathError, Interrupted, UsageError
 from harness.plan import plan
@@ -40,7 +40,7 @@ def chosen(arguments: argparse.Namespace) -> Choices:
     """The choices on the command line."""
     names = Choices.__dataclass_fields__
     given = {name: getattr(arguments, name) for name in names}
-    given["only"] = tuple(path for path in arguments.only.split(",") if path)
+    given["only"] = paths_in(arguments.only)
     return Choices(**given)
 
 
@@ -56,6 +56,7 @@ def _workers(asked: str, choices: Choices) -> int:
 
 def _pytest_arguments(choices: Choices, workers: int) -> list[str]:
     flags = [str(SCENARIOS), "-p", "no:terminal", "-p", "no:cacheprovider"]
+    flags += ["-p", "no:tmpdir"]  # its folders would outlive a run that is killed; ours do not
     flags += [f"--rootdir={SCENARIOS.parent}", "-n", str(workers), "--dist", "worksteal"]
     for name, value in choices.to_json().items():
         if value not in (None, (), []):

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness.choices import Choices, add_choices
+from harness.choices import Choices, add_choices, paths_in
 from harness.errors import HarnessError, UsageError
 from harness.plugin import hooks, orphan, outcomes
 from harness.plugin.controller import Controller
@@ -37,7 +37,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def choices_of(config: pytest.Config) -> Choices:
     """The choices given to pytest."""
     given = {name: config.getoption(f"--{name.replace('_', '-')}") for name in Choices.__dataclass_fields__}
-    return Choices(**{**given, "only": tuple(path for path in given["only"].split(",") if path)})
+    return Choices(**{**given, "only": paths_in(given["only"])})
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,0 +1,1 @@
+"""The real command line, as a person or a CI runs it."""

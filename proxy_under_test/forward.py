@@ -202,6 +202,8 @@ class Forwarder:
     async def _relay(self, exchange: Exchange, response: Incoming) -> None:
         """Pass the response on, byte for byte, at the client's pace."""
         parts, reply = self.parts, exchange.reply
+        if response.until_close:
+            exchange.record.detail = "the body has no length: its end cannot be told from a cut"
         try:
             await reply.start(response.status, parts.forward_response(response.headers, parts.identity.via))
             finished = False

@@ -92,6 +92,8 @@ class Journal:
         self.metrics.finished(record.method, record.status, seconds, len(record.attempts))
         self.metrics.bytes_in += record.bytes_in
         self.metrics.bytes_out += record.bytes_out
+        if record.detail and record.cause is None:
+            self.log.warning("unverifiable body", request_id=record.request_id, detail=record.detail)
         tell = self.log.info if record.cause is None else self._failed
         tell(
             "request finished",

@@ -6,6 +6,7 @@ Law: every response, of the upstream or of our own making, carries the request i
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import formatdate
 from typing import Any
 
 from proxy_under_test.errors import Answer, Circumstances, ErrorWriter
@@ -40,7 +41,8 @@ class Reply:
     async def error(self, writer: ErrorWriter, answer: Answer, about: Circumstances) -> None:
         """Send one whole error response."""
         body = writer.body(answer, about)
-        await self.start(answer.status, writer.headers(answer, body))
+        date = (b"date", formatdate(usegmt=True).encode("ascii"))  # RFC 9110 section 6.6.1
+        await self.start(answer.status, [*writer.headers(answer, body), date])
         await self.body(body, more=False)
 
 

@@ -54,6 +54,10 @@ class Incoming(Protocol):
     headers: Sequence[Header]
 
     @property
+    def until_close(self) -> bool:
+        """Whether only the end of the connection ends the body, so that nobody can tell a cut from an end."""
+
+    @property
     def finished(self) -> bool:
         """Whether nothing is left to read."""
 

@@ -104,6 +104,11 @@ class Connection(asyncio.Protocol):
         """Whether the response is complete and all of it has been read."""
         return self.complete and not self._chunks and self._failure is None
 
+    @property
+    def until_close(self) -> bool:
+        """Whether the body ends with the connection."""
+        return self._length == framing.UNTIL_CLOSE
+
     def end(self) -> bool:
         """End the exchange.  True where the connection may carry another one; else it is closed at once."""
         ended_well = self.head_done and self.finished and self._keep_alive and not self._surplus

@@ -19,7 +19,7 @@ from proxy_under_test.transport.upstream import Bounds, Upstream
 class Response:
     """A response on a connection of the pool."""
 
-    __slots__ = ("_connection", "_pool", "_upload", "headers", "status")
+    __slots__ = ("_connection", "_pool", "_upload", "headers", "status", "until_close")
 
     def __init__(self, pool: Pool, connection: Connection, upload: asyncio.Task[None] | None) -> None:
         self._pool = pool
@@ -27,6 +27,7 @@ class Response:
         self._upload = upload
         self.status = connection.status
         self.headers = connection.headers
+        self.until_close = connection.until_close
 
     @property
     def finished(self) -> bool:

@@ -149,6 +149,7 @@ class Httpx2Response:
         self.status = response.status_code
         self.headers: Sequence[Header] = [(name.lower(), value) for name, value in response.headers.raw]
         self.length = framing.body_length(method, self.status, self.headers)
+        self.until_close = self.length == framing.UNTIL_CLOSE
         self._parts: AsyncIterator[bytes] = response.stream.__aiter__()  # type: ignore[union-attr]
         self.finished = False
 

@@ -43,6 +43,18 @@ def test_a_request_is_logged_at_its_start_and_end(proxy: RunningProxy, client: C
     assert "s3cret" not in proxy.text()
 
 
+def test_a_body_without_a_length_is_reported_as_such(proxy: RunningProxy, upstream: Origin, client: Client) -> None:
+    """A close-delimited body that was cut off looks whole to everybody; the log says that it may not be."""
+    upstream.script(route=[replies.close_delimited(b"perhaps all")])
+
+    exchange = client.get("/api/proxy/x")
+
+    request_id = exchange.headers.get("x-request-id") or ""
+    proxy.ended(request_id)
+    assert exchange.body == b"perhaps all"
+    assert "unverifiable body" in [line["event"] for line in proxy.lines(request_id)]
+
+
 def test_a_retry_is_logged_once_with_its_cause(proxy: RunningProxy, upstream: Origin, client: Client) -> None:
     """Number, wait and cause of each."""
     upstream.script(route=[replies.reset(), replies.empty_reply(), replies.ok()])

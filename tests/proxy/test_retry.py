@@ -19,6 +19,11 @@ EARLY_S = 0.005  # timers of the proxy and our clock round differently
 LATE_S = 0.5  # the machine is shared; order and counts are asserted exactly
 
 
+@pytest.fixture(scope="module", params=["httptools", "httpx2"])
+def settings(request: pytest.FixtureRequest) -> dict[str, object]:
+    return {"UPSTREAM_TRANSPORT": request.param}
+
+
 def test_refused_for_good_is_four_tries_and_then_the_refused_error(
     proxy: RunningProxy, upstream: Origin, client: Client
 ) -> None:

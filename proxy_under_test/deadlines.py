@@ -19,6 +19,7 @@ class Deadlines:
         self.timeout_s = timeout_s
         self._waiting: dict[Deadline, None] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self.loop = asyncio.get_running_loop()
 
     def begin(self, deadline: Deadline) -> None:
         """Watch ``deadline``, which must be the newest."""
@@ -31,8 +32,7 @@ class Deadlines:
         self._waiting.pop(deadline, None)
 
     def _arm(self, at: float) -> None:
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(max(0.0, at - time.monotonic()), self._expire)
+        self._timer = self.loop.call_later(max(0.0, at - time.monotonic()), self._expire)
 
     def _expire(self) -> None:
         self._timer = None
@@ -65,7 +65,8 @@ class Deadline:
             self._task.cancel()
 
     def __enter__(self) -> Self:
-        self._task = asyncio.current_task()
+        # Named, because asking for the running loop costs a system call in Python 3.11 (getpid).
+        self._task = asyncio.current_task(self._deadlines.loop)
         self._deadlines.begin(self)
         return self
 

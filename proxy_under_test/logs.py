@@ -26,6 +26,7 @@ class LineWriter:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._lines: list[bytes] = []
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     def msg(self, line: bytes) -> None:
         """Take one line; structlog's name for the last step."""
@@ -47,9 +48,9 @@ class LineWriter:
             return
 
     def _plan(self) -> None:
-        try:
-            asyncio.get_running_loop().call_soon(self.flush)
-        except RuntimeError:  # before the loop runs, and after it
+        if self.loop is not None and self.loop.is_running():
+            self.loop.call_soon(self.flush)
+        else:  # before the loop runs, and after it
             self.flush()
 
 
@@ -83,7 +84,7 @@ class JsonLogger(structlog.BoundLoggerBase):
 
 
 def make_log(level: str, stream: BinaryIO | None = None) -> tuple[JsonLogger, LineWriter]:
-    """A logger of ``level`` and above, and its writer (to be flushed at the end)."""
+    """A logger of ``level`` and above, and its writer: to be told the loop, and to be flushed at the end."""
     writer = LineWriter(stream or sys.stdout.buffer)
     wrapper = type("LeveledJsonLogger", (JsonLogger,), {"level": LEVELS[level]})
     log: JsonLogger = structlog.wrap_logger(writer, processors=[], wrapper_class=wrapper).bind()

@@ -28,6 +28,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
     log, writer = make_log(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            writer.loop = runner.get_loop()
             runner.run(_serve(settings, listener, log))
     finally:
         _say_goodbye(log, writer)

@@ -7,6 +7,7 @@ and is the caller's failure to judge where it is not.
 from __future__ import annotations
 
 import asyncio
+import time
 
 from proxy_under_test.body import Body
 from proxy_under_test.causes import Cause, UpstreamFailure
@@ -93,7 +94,7 @@ class Pool:
         if unsent or self._closed or len(self._idle) >= self._bounds.idle_connections:
             connection.abort()
         if connection.end():
-            connection.idle_since = asyncio.get_running_loop().time()
+            connection.idle_since = time.monotonic()
             self._idle.append(connection)
             if self._sweep is None:
                 self._plan_sweep(connection.idle_since)
@@ -110,7 +111,7 @@ class Pool:
         self._idle.clear()
 
     def _reuse(self) -> Connection | None:
-        oldest = asyncio.get_running_loop().time() - self._bounds.idle_timeout_s
+        oldest = time.monotonic() - self._bounds.idle_timeout_s
         while self._idle:
             connection = self._idle.pop()
             if connection.idle_since > oldest and connection.is_alive():
@@ -141,12 +142,12 @@ class Pool:
             self._idle.remove(connection)
 
     def _plan_sweep(self, oldest: float) -> None:
-        loop = asyncio.get_running_loop()
-        self._sweep = loop.call_at(oldest + self._bounds.idle_timeout_s, self._close_old)
+        left = oldest + self._bounds.idle_timeout_s - time.monotonic()
+        self._sweep = asyncio.get_running_loop().call_later(max(0.0, left), self._close_old)
 
     def _close_old(self) -> None:
         self._sweep = None
-        oldest = asyncio.get_running_loop().time() - self._bounds.idle_timeout_s
+        oldest = time.monotonic() - self._bounds.idle_timeout_s
         while self._idle and self._idle[0].idle_since <= oldest:
             self._idle.pop(0).abort()
         if self._idle:

@@ -23,6 +23,7 @@ class Case:
     notes: list[str] = field(default_factory=list)
     timed: bool = False  # whether a claim was about time, which a stall of this machine makes void
     stall_s: Callable[[], float] = lambda: 0.0  # the longest this machine kept us waiting so far, in wall seconds
+    check_links: Callable[[], None] = lambda: None  # raises HarnessError when our own part of the way is broken
 
     def claim(self, *, holds: bool, expected: str, actual: str) -> None:
         """Record a claim; raises ContractViolation when it does not hold."""

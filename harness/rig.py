@@ -194,6 +194,16 @@ class Rig(Promises):
         except KeyError:
             raise HarnessError(f"there is no hop {hop!r} here; there are {', '.join(self.links)}") from None
 
+    def check_links(self) -> None:
+        """HarnessError when a link is not as it was made: gone, disabled, or with a toxic left on it.
+
+        Then nothing that was seen can be laid at the proxy's door.
+        """
+        for hop, link in self.links.items():
+            state = link.state()
+            if not state.enabled or state.toxics:
+                raise HarnessError(f"the {hop} link should be enabled and free of toxics, and it is {state}")
+
     def prove_healthy(self) -> Exchange:
         """One good request through the same way.
 

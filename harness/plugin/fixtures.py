@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -24,6 +24,8 @@ from harness.stack import Stack
 from harness.system import System
 from harness.traffic.lag import LagMonitor
 from harness.verdicts.expect import Expect
+
+AnyRig = TypeVar("AnyRig", bound=Rig)
 
 __all__ = ["case", "errorpath_stack", "expect", "rig", "system"]
 
@@ -74,13 +76,20 @@ def _require(path: ErrorPath, stack: Stack) -> None:
 @pytest.fixture
 def rig(case: Case, errorpath_stack: Stack) -> Rig:
     """The proxy in front of the scripted origin."""
-    return errorpath_stack.rig(case)
+    return _on_whole_links(errorpath_stack.rig(case))
 
 
 @pytest.fixture
 def system(case: Case, errorpath_stack: Stack) -> System:
     """The proxy in front of the real backend."""
-    return errorpath_stack.system(case)
+    return _on_whole_links(errorpath_stack.system(case))
+
+
+def _on_whole_links(rig: AnyRig) -> AnyRig:
+    """The same, once its links are what they should be; they are looked at again before the proxy is accused."""
+    rig.check_links()
+    rig.case.check_links = rig.check_links
+    return rig
 
 
 @pytest.fixture

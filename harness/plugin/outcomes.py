@@ -54,11 +54,29 @@ def attach(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestRep
 
 
 def _judged(case: Case, raised: BaseException | None) -> BaseException | None:
-    """What is to be judged: a claim about time during which this machine stalled says nothing, kept or broken."""
+    """What is to be judged.
+
+    A claim about time during which this machine stalled says nothing, kept or broken; and no promise was broken by
+    the proxy when our own part of the way is.
+    """
     stall_s = case.stall_s()
-    if not case.timed or stall_s <= SCHEDULING_S or not (raised is None or isinstance(raised, ContractViolation)):
+    if not (raised is None or isinstance(raised, ContractViolation)):
         return raised
+    if not case.timed or stall_s <= SCHEDULING_S:
+        return _ours(case, raised) or raised if raised else None
     return Disturbed(f"this machine stalled for {stall_s:.3f} s, more than the {SCHEDULING_S:g} s allowed for")
+
+
+def _ours(case: Case, raised: BaseException) -> HarnessError | None:
+    """Why a violation is none of the proxy's: a fault did not heal, or a link is broken."""
+    notes = getattr(raised, "__notes__", ())
+    if notes:
+        return HarnessError(f"{raised}; {'; '.join(notes)}")
+    try:
+        case.check_links()
+    except HarnessError as exc:
+        return exc
+    return None
 
 
 def _record(case: Case, verdict: Verdict, raised: BaseException | None, wall_s: float) -> Record:

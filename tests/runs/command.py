@@ -82,6 +82,11 @@ class Command:
         return found or left_behind(run_id) + processes_with(MARK, self.mark)
 
 
+def _environment() -> dict[str, str]:
+    """Ours, without what pytest and xdist tell their own children."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+
 def processes_with(name: str, value: str) -> list[str]:
     """The living processes with this environment variable."""
     found = []
@@ -105,9 +110,9 @@ def running(
     mark = secrets.token_hex(8)
     with (place / "said").open("wb") as said:
         process = subprocess.Popen(
-            [*program, *(argument.replace("{place}", str(place)) for argument in arguments)],
+            [argument.replace("{place}", str(place)) for argument in (*program, *arguments)],
             cwd=cwd,
-            env={**os.environ, "TMPDIR": str(place / "tmp"), MARK: mark, **(env or {})},
+            env={**_environment(), "TMPDIR": str(place / "tmp"), MARK: mark, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,

@@ -84,7 +84,8 @@ class Cycle:
                 tcp = self.transport.get_extra_info("socket")
                 tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.transport.abort()
-        elif self.flow.write_paused:
+        elif self.flow.write_paused or self.transport.get_write_buffer_size():
+            # What the client does not take would keep the connection for as long as it likes.
             self.transport.abort()
         else:
             self.transport.close()
@@ -129,7 +130,8 @@ class Cycle:
         self._write(message.get("body", b""), more)
         if not more:
             self._finish()
-        elif self.flow.write_paused:
+        elif self.flow.write_paused or self.transport.get_write_buffer_size():
+            # What the client does not take would keep the connection for as long as it likes.
             await self.flow.drain()
 
     def _start(self, message: Message) -> None:

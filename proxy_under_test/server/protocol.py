@@ -96,9 +96,9 @@ class ClientProtocol(HttpToolsProtocol):
         self.cycle = cast("Any", cycle)  # for what is left of uvicorn's own methods
         if waits:
             self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))
+            self.pipeline.appendleft((self.cycle, cast("Any", self.door)))
         else:
-            self._start_asgi_task(cycle, self.app)
+            self._start_asgi_task(cycle, self.door)  # what the application would do first
 
     def on_body(self, body: bytes) -> None:
         """Bytes of the body, undone of chunks."""

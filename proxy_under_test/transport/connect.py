@@ -23,15 +23,18 @@ P = TypeVar("P", bound=asyncio.Protocol)
 T = TypeVar("T")
 
 
-async def connect(upstream: Upstream, make: Callable[[], P], timeout_s: float) -> P:
-    """A connected protocol of ``make``.  Raises UpstreamFailure with the cause, within ``timeout_s`` seconds."""
+async def connect(upstream: Upstream, make: Callable[[], P], timeout_s: float, discard: Callable[[P], None]) -> P:
+    """A connected protocol of ``make``; connections that came too late are given to ``discard``.
+
+    Raises UpstreamFailure with the cause, within ``timeout_s`` seconds.
+    """
     looking_up = True
     try:
         async with asyncio.timeout(timeout_s):
             addresses = await resolve(upstream.host, upstream.port)
             looking_up = False
             dials = [_dial(upstream, make, address, timeout_s) for address in addresses]
-            return await race(dials, timeout_s * STAGGER_PART)
+            return await race(dials, timeout_s * STAGGER_PART, discard)
     except TimeoutError as exc:
         cause = Cause.DNS_TIMEOUT if looking_up else Cause.CONNECT_TIMEOUT
         raise UpstreamFailure(cause, f"nothing within {timeout_s:g} s") from exc
@@ -64,31 +67,56 @@ def _dial(
     return dial
 
 
-async def race(dials: Sequence[Callable[[], Coroutine[Any, Any, T]]], stagger_s: float) -> T:
+async def race(
+    dials: Sequence[Callable[[], Coroutine[Any, Any, T]]], stagger_s: float, discard: Callable[[T], None]
+) -> T:
     """The first result; the next of ``dials`` begins when one failed or ``stagger_s`` passed.
 
-    Raises the only error, or an ExceptionGroup of all.  Losers are cancelled.
+    Raises the only error, or an ExceptionGroup of all.  Losers are cancelled; what they got is given to ``discard``.
     """
     if len(dials) == 1:
         return await dials[0]()
     waiting = list(reversed(dials))
     running: set[asyncio.Task[T]] = set()
+    started: list[asyncio.Task[T]] = []
     errors: list[Exception] = []
+    winner: asyncio.Task[T] | None = None
     try:
-        while waiting or running:
+        while winner is None and (waiting or running):
             if waiting:
-                running.add(asyncio.ensure_future(waiting.pop()()))
+                started.append(asyncio.ensure_future(waiting.pop()()))
+                running.add(started[-1])
             done, running = await asyncio.wait(
                 running, timeout=stagger_s if waiting else None, return_when=asyncio.FIRST_COMPLETED
             )
-            for task in done:
-                error = task.exception()
-                if error is None:
-                    return task.result()
-                if not isinstance(error, Exception):
-                    raise error
-                errors.append(error)
+            winner = _first(done, errors)
     finally:
-        for task in running:
-            task.cancel()
-    raise ExceptionGroup("no address could be connected to", errors)
+        for task in started:
+            if task is not winner:
+                _drop(task, discard)
+    if winner is None:
+        raise ExceptionGroup("no address could be connected to", errors)
+    return winner.result()
+
+
+def _first(done: set[asyncio.Task[T]], errors: list[Exception]) -> asyncio.Task[T] | None:
+    """One of ``done`` that succeeded; the errors of the others are added to ``errors``."""
+    winner = None
+    for task in done:
+        error = task.exception()
+        if error is None:
+            winner = task
+        elif isinstance(error, Exception):
+            errors.append(error)
+        else:
+            raise error
+    return winner
+
+
+def _drop(task: asyncio.Task[T], discard: Callable[[T], None]) -> None:
+    def ended(task: asyncio.Task[T]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            discard(task.result())
+
+    task.cancel()
+    task.add_done_callback(ended)

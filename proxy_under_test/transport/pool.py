@@ -126,7 +126,7 @@ class Pool:
             self._idle.pop(0).abort()
         self._connecting += 1
         try:
-            connection = await connect(self._upstream, self._make, self._bounds.connect_timeout_s)
+            connection = await connect(self._upstream, self._make, self._bounds.connect_timeout_s, Connection.abort)
         finally:
             self._connecting -= 1
         if not connection.lost:

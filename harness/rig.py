@@ -39,7 +39,9 @@ CANARY = "/errorpath-canary"
 class Variants(Protocol):
     """Whoever can start the same target with other settings."""
 
-    def rig(self, case: Case, settings: Mapping[str, object], upstream: str | None = None) -> Rig:
+    def rig(
+        self, case: Case, settings: Mapping[str, object], upstream: str | None = None, *, expiring: bool = False
+    ) -> Rig:
         """A rig around such a target."""
 
     def spawn(self, port: int, environment: Mapping[str, str]) -> Owned:
@@ -59,6 +61,7 @@ class Rig(Promises):
     case: Case
     progress: Progress
     variants: Variants
+    expiring: bool  # whether a health result expires at the target's pace, or at ours
     canary: str = CANARY
     canary_headers: Mapping[str, str] = field(default_factory=dict)
     faults_seen: list[Witness] = field(default_factory=list)
@@ -166,8 +169,19 @@ class Rig(Promises):
                 raise ContractViolation(f"{path} {what} within {within_s:g} s", exchange.summary())
 
     def cold(self) -> None:
-        """Let every cached health result expire: no request for longer than it is kept."""
+        """Let every cached health result expire: no request for longer than it is kept.
+
+        HarnessError for a scenario that did not ask for ``expiring_health``: its proxy keeps results at our pace.
+        """
+        if not self.expiring and self.clock.speed != 1:
+            raise HarnessError("this scenario lets health expire: mark it with pytest.mark.expiring_health")
         self.expire(self.contract.health.ttl_s if self.contract.health else 0, "the health result to expire")
+
+    @property
+    def kept_s(self) -> float:
+        """Wall seconds for which the target keeps a health result."""
+        ttl_s = self.contract.health.ttl_s if self.contract.health else 0.0
+        return self.clock.wall(ttl_s) if self.expiring else ttl_s
 
     def expire(self, target_s: float, why: str) -> None:
         """Let ``target_s`` seconds of the target pass."""
@@ -210,8 +224,8 @@ class Rig(Promises):
         HarnessError when the proxy does not serve within the health check's time and then some: the scenario
         cannot begin.
         """
-        within = self.clock.wall(self.contract.health.ttl_s if self.contract.health else 0) + SETTLE_S
-        return self.until(self._served, f"{self.target.base_url} to serve before the fault", within_s=within)
+        what = f"{self.target.base_url} to serve before the fault"
+        return self.until(self._served, what, within_s=self.kept_s + SETTLE_S)
 
     def _served(self) -> Exchange | None:
         exchange = self.client.request("GET", self.canary, headers=dict(self.canary_headers))
@@ -281,6 +295,6 @@ class Rig(Promises):
 
     def variant(self, *, upstream: str | None = None, **settings: object) -> Rig:
         """The same target with other settings (names of the target file; target seconds) or another upstream."""
-        rig = self.variants.rig(self.case, settings, upstream)
+        rig = self.variants.rig(self.case, settings, upstream, expiring=self.expiring)
         rig.faults_seen = self.faults_seen  # one scenario, one account of what was refused
         return rig

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from harness.backend_process import POOL_SIZE, Backend, FreshBackend
-from harness.clock import now
+from harness.clock import Clock, now
 from harness.environment.endpoints import WorkerEndpoints
 from harness.errors import ContractViolation, HarnessError
 from harness.ledger import Books, Ledger
@@ -127,4 +127,4 @@ class System(Rig):
     def fresh_backend(self) -> AbstractContextManager[FreshBackend]:
         """A backend on a new, empty database."""
         self.progress.say("starting a backend on a fresh database")
-        return self.backend.fresh(self.fresh_servers(), self.clock)
+        return self.backend.fresh(self.fresh_servers(), Clock())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from harness.contract.model import ErrorKind
 from harness.faults import Fault
 from harness.faults.link import Refused
@@ -28,12 +30,18 @@ class Failure:
         return self.name
 
 
-FAILURES = [
+_FAILURES = [
     Failure("refused", "refused", Refused(), ("connection_refused",)),
     Failure("unavailable", "unavailable", Probe(unhealthy(503)), ("destination_unavailable",), cold=True),
     Failure("silent", "timeout", Route(silent()), ("http_response_timeout",)),
     Failure("reset", "failed", Route(reset()), ("connection_terminated",)),
     Failure("garbage", "failed", Route(garbage()), ("http_protocol_error",)),
+]
+
+
+FAILURES = [
+    pytest.param(failure, id=failure.name, marks=[pytest.mark.expiring_health] if failure.cold else [])
+    for failure in _FAILURES
 ]
 
 

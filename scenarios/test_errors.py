@@ -51,6 +51,7 @@ def test_a_timeout_says_how_long_was_waited(rig: Rig, expect: Expect) -> None:
 
 
 @pytest.mark.error_path("error-unavailable")
+@pytest.mark.expiring_health
 def test_an_unavailable_backend_is_told_from_a_failed_request(rig: Rig, expect: Expect) -> None:
     """The health gate's error says that it was the health check, what to do, and when to come back."""
     rig.prove_healthy()
@@ -124,7 +125,7 @@ def test_development_shows_the_cause(rig: Rig, expect: Expect) -> None:
 
 
 @pytest.mark.error_path("error-production")
-@pytest.mark.parametrize("failure", FAILURES, ids=str)
+@pytest.mark.parametrize("failure", FAILURES)
 def test_production_tells_nothing_of_the_inside(rig: Rig, expect: Expect, failure: Failure) -> None:
     """In production no error carries a stack, a path, the upstream's address or a secret, in body or headers."""
     rig = rig.variant(environment="production")
@@ -142,7 +143,7 @@ def test_production_tells_nothing_of_the_inside(rig: Rig, expect: Expect, failur
 
 
 @pytest.mark.error_path("error-shape")
-@pytest.mark.parametrize("failure", FAILURES, ids=str)
+@pytest.mark.parametrize("failure", FAILURES)
 def test_every_error_has_the_same_shape(rig: Rig, expect: Expect, failure: Failure) -> None:
     """Every error is JSON of one schema and carries CORS headers and the request's id."""
     exchange = fail(rig, failure, headers={"Origin": rig.allowed_origin})
@@ -154,7 +155,7 @@ def test_every_error_has_the_same_shape(rig: Rig, expect: Expect, failure: Failu
 
 
 @pytest.mark.error_path("error-proxy-status")
-@pytest.mark.parametrize("failure", FAILURES, ids=str)
+@pytest.mark.parametrize("failure", FAILURES)
 def test_every_error_names_itself_by_the_standard(rig: Rig, expect: Expect, failure: Failure) -> None:
     """Every error carries Proxy-Status with the type RFC 9209 gives the failure."""
     exchange = fail(rig, failure)

@@ -191,6 +191,7 @@ def test_nothing_is_tried_for_a_client_that_left(rig: Rig, expect: Expect) -> No
 
 
 @pytest.mark.error_path("retry-amplification")
+@pytest.mark.expiring_health
 def test_fifty_clients_make_at_most_four_tries_each(rig: Rig, expect: Expect) -> None:
     """Fifty clients of a backend that refuses for good cause at most 4 tries each."""
     clients = 50

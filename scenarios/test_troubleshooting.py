@@ -10,6 +10,8 @@ from harness.rig import Rig
 from harness.system import System
 from harness.verdicts.expect import Expect
 
+pytestmark = pytest.mark.expiring_health
+
 
 @pytest.mark.error_path("port-in-use")
 def test_a_proxy_whose_port_is_taken_says_so(rig: Rig, expect: Expect) -> None:
@@ -17,7 +19,7 @@ def test_a_proxy_whose_port_is_taken_says_so(rig: Rig, expect: Expect) -> None:
     ended = rig.start_on_a_taken_port()
 
     expect.that(ended.code != 0, "an exit code other than 0", f"exit code {ended.code}")
-    expect.between("ended after", 0, rig.process.port_in_use_within_s or 0, ended.wall_s, " s")
+    expect.ended_within(ended, rig.process.port_in_use_within_s or 0)
     for part in (str(ended.port), "lsof", "PORT="):
         expect.contains("message", ended.output, part)
 
@@ -28,7 +30,7 @@ def test_a_backend_whose_port_is_taken_says_so(system: System, expect: Expect) -
     ended = system.start_backend_on_a_taken_port()
 
     expect.that(ended.code != 0, "an exit code other than 0", f"exit code {ended.code}")
-    expect.between("ended after", 0, system.process.port_in_use_within_s or 0, ended.wall_s, " s")
+    expect.ended_within(ended, system.process.port_in_use_within_s or 0)
     for part in (str(ended.port), "lsof", "PORT="):
         expect.contains("message", ended.output, part)
 

@@ -74,15 +74,19 @@ def _require(path: ErrorPath, stack: Stack) -> None:
 
 
 @pytest.fixture
-def rig(case: Case, errorpath_stack: Stack) -> Rig:
+def rig(request: pytest.FixtureRequest, case: Case, errorpath_stack: Stack) -> Rig:
     """The proxy in front of the scripted origin."""
-    return _on_whole_links(errorpath_stack.rig(case))
+    return _on_whole_links(errorpath_stack.rig(case, expiring=_expiring(request)))
 
 
 @pytest.fixture
-def system(case: Case, errorpath_stack: Stack) -> System:
+def system(request: pytest.FixtureRequest, case: Case, errorpath_stack: Stack) -> System:
     """The proxy in front of the real backend."""
-    return _on_whole_links(errorpath_stack.system(case))
+    return _on_whole_links(errorpath_stack.system(case, expiring=_expiring(request)))
+
+
+def _expiring(request: pytest.FixtureRequest) -> bool:
+    return request.node.get_closest_marker("expiring_health") is not None
 
 
 def _on_whole_links(rig: AnyRig) -> AnyRig:

@@ -14,12 +14,14 @@ from harness.errors import ContractViolation
 from harness.faults import Witness
 from harness.rig import SETTLE_S, Rig
 from harness.target.memory import Memory
+from harness.target.starts import Ended
 from harness.traffic.exchange import Exchange
 from harness.verdicts.claims import Claims
 
 # Wall seconds by which a promise may be late before it counts as broken. Client, proxy and upstream share a CI
 # machine's two cores with the other workers; at real speed this is under one percent of the guide's 30 s.
 SCHEDULING_S = 0.25
+BUSY = 10.0  # the start of a real program is about this many of an empty one's; idle, that adds 0.2 s
 EARLY_S = 0.005  # wall seconds; timers are rounded, and two processes read their clocks at different moments
 
 
@@ -42,6 +44,16 @@ class Timing(Claims):
     def _within(self, wall_s: float, at_least_s: float, at_most_s: float) -> bool:
         clock = self._rig.clock
         return clock.wall(at_least_s) - EARLY_S <= wall_s <= clock.wall(at_most_s) + SCHEDULING_S
+
+    def ended_within(self, ended: Ended, wall_s: float) -> None:
+        """A start that cannot succeed ended within ``wall_s``; no speed scales the start of a program.
+
+        A busy machine starts every program slowly: `BUSY` times what an interpreter with nothing to do takes is added.
+        """
+        self._case.timed = True
+        allowed = wall_s + BUSY * ended.control_s
+        expected = f"ended within {wall_s:g} s (+ {BUSY * ended.control_s:.2f} s for a busy machine)"
+        self.that(ended.wall_s <= allowed, expected, f"ended after {ended.wall_s:.2f} s")
 
     def duration(self, details: Mapping[str, Any], exchange: Exchange, *, at_least_s: float) -> None:
         """``details.duration`` (ms of the wall) is not less than was waited, nor more than the client saw."""

@@ -222,7 +222,7 @@ class ErrorWriter:
     proxy_name: str = "errorpath-proxy"
 
     def body(self, answer: Answer, about: Circumstances) -> bytes:
-        """The JSON error body of ``product.md`` decision 5."""
+        """The JSON error body of ``docs/contract.md`` (5)."""
         details: dict[str, Any] = {"errorCode": answer.code, "duration": round(about.duration_ms)}
         if about.retries is not None:
             details["retries"] = about.retries

@@ -1,6 +1,6 @@
 """Try, wait, or give up: a function of what happened and when.  No I/O, no clock, no randomness of its own.
 
-The guide's "Automatic Retry Mechanism", read as ``product.md`` decides it:
+The guide's "Automatic Retry Mechanism", read as ``docs/contract.md`` says (1 and 3):
 
 1. One first try and at most ``max_retries`` more, after 1, 2 and 3 delays.
 2. Only a network failure before the first byte of a response is retried, never a status the backend chose.

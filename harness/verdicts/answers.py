@@ -12,7 +12,7 @@ from harness.traffic.exchange import Exchange
 from harness.verdicts.claims import Claims
 from harness.verdicts.standard import error_type, judge
 
-# The envelope of every error (product decision 5): nothing else may stand at the top, and these types hold.
+# The envelope of every error (docs/contract.md, 5): nothing else may stand at the top, and these types hold.
 ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["error", "message", "details"],

@@ -48,7 +48,7 @@ class Timing(Claims):
     def ended_within(self, ended: Ended, wall_s: float) -> None:
         """A start that cannot succeed ended within ``wall_s``; no speed scales the start of a program.
 
-        A busy machine starts every program slowly: `BUSY` times what an interpreter with nothing to do takes is added.
+        A busy machine starts every program slowly: `BUSY` times what an empty interpreter takes is added.
         """
         self._case.timed = True
         allowed = wall_s + BUSY * ended.control_s

@@ -37,8 +37,7 @@ def test_every_test_among_the_scenarios_is_marked() -> None:
         f"{source.module}.{function.name}"
         for source in sources("scenarios")
         for function in source.functions()
-        if function.name.startswith("test_")
-        and f"{source.path.name}::{function.name}" not in scenario_paths()
+        if function.name.startswith("test_") and f"{source.path.name}::{function.name}" not in scenario_paths()
     ]
 
     assert [] == unmarked

@@ -13,6 +13,7 @@ TEST_FILE_LINES = 300
 NAMES_THAT_SAY_NOTHING = {"utils", "helpers", "common", "base", "misc"}
 PROMISES_TO_ONESELF = re.compile(r"\b(TODO|FIXME|XXX)\b")
 REGISTRIES = re.compile(r"pypi\.org|pythonhosted|registry\.npmjs|proxy\.golang|crates\.io|repo1\.maven|deb\.debian")
+ELSEWHERE = re.compile(r"/(?:work|farm)/|\b(?:product|architecture|libraries|error-paths|checks|style)\.md\b")
 SECRETS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|AKIA[0-9A-Z]{16}|ghp_[A-Za-z0-9]{36}")
 THIS_FILE = "test_house.py"
 
@@ -72,14 +73,18 @@ def test_every_name_says_something() -> None:
 
 def test_nothing_is_promised_for_later_and_no_registry_is_named() -> None:
     """
-    The files hold no notes to oneself, no package registry's host and no secret.
+    The files hold no notes to oneself, no package registry's host, no place of another project and no secret.
     """
-    texts = [*ROOT.glob("*.*"), *ROOT.glob("docs/*"), *(s.path for s in sources(*("harness", "tests", "scenarios")))]
+    texts = [
+        *ROOT.glob("*.*"),
+        *ROOT.glob("docs/*"),
+        *(s.path for s in sources("harness", "proxy_under_test", "tests", "scenarios", "benchmarks")),
+    ]
     found = [
         (path.name, match.group())
         for path in texts
         if path.is_file() and path.name not in (THIS_FILE, "uv.lock")
-        for pattern in (PROMISES_TO_ONESELF, REGISTRIES, SECRETS)
+        for pattern in (PROMISES_TO_ONESELF, REGISTRIES, ELSEWHERE, SECRETS)
         if (match := pattern.search(path.read_text("utf-8")))
     ]
 

@@ -18,7 +18,7 @@ from tests.runs.command import ERRORPATH, ROOT, Command, running
 
 PATHS = (
     *("cors-allowed", "cors-preflight", "forward-via", "forward-head"),
-    *("retry-not-for-status", "retry-reset", "error-development", "api-docs"),
+    *("retry-not-for-status", "retry-reset", "error-development", "forward-query"),
 )
 ONLY = ("--only", ",".join(PATHS))
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--basetemp={place}/pytest")

@@ -1,4 +1,4 @@
-"""Puts a gate before the Toxiproxy server, which a scenario may close."""
+"""The conftest of these scenarios: puts a gate before the Toxiproxy server, which a scenario may close."""
 
 from __future__ import annotations
 

@@ -205,7 +205,8 @@ class Forwarder:
         if response.until_close:
             exchange.record.detail = "the body has no length: its end cannot be told from a cut"
         try:
-            await reply.start(response.status, parts.forward_response(response.headers, parts.identity.via))
+            passed = parts.forward_response(response.headers, parts.identity.via)
+            await reply.start(response.status, passed, body_follows=response.ready)
             finished = False
             while not finished:
                 chunk = await response.read()

@@ -71,7 +71,9 @@ class Metrics:
         """Count one finished request; ``tries`` is 0 where the upstream was not asked."""
         self.in_flight -= 1
         self.requests[method if method in METHODS else "OTHER", status] += 1
-        self.duration.observe(seconds)
+        duration = self.duration
+        duration.counts[bisect.bisect_left(SECONDS, seconds)] += 1
+        duration.total += seconds
         if tries == 1:
             self.tries.counts[0] += 1
             self.tries.total += 1.0

@@ -62,16 +62,19 @@ class Journal:
         record.path = redact.shorten(path)
         if len(record.upstream) > redact.LONGEST:
             record.upstream = redact.shorten(record.upstream)
-        self.log.info(
-            "request started",
-            request_id=record.request_id,
-            method=record.method,
-            path=record.path,
-            query=redact.query(query) if query else "",
-            target=record.upstream,
-            client=record.client,
-            headers=list(map(_text, map(_NAME, record.forwarded))),
-            content_length=record.declared,
+        self.log.tell(
+            {
+                "level": "info",
+                "event": "request started",
+                "request_id": record.request_id,
+                "method": record.method,
+                "path": record.path,
+                "query": redact.query(query) if query else "",
+                "target": record.upstream,
+                "client": record.client,
+                "headers": list(map(_text, map(_NAME, record.forwarded))),
+                "content_length": record.declared,
+            }
         )
 
     def retrying(self, record: Record, cause: Cause, wait_s: float) -> None:
@@ -92,36 +95,37 @@ class Journal:
         self.metrics.finished(record.method, record.status, seconds, len(record.attempts))
         self.metrics.bytes_in += record.bytes_in
         self.metrics.bytes_out += record.bytes_out
-        if record.detail and record.cause is None:
-            self.log.warning("unverifiable body", request_id=record.request_id, detail=record.detail)
-        tell = self.log.info if record.cause is None else self._failed
-        tell(
-            "request finished",
-            request_id=record.request_id,
-            method=record.method,
-            path=record.path,
-            target=record.upstream,
-            status=record.status,
-            duration_ms=round(seconds * 1000, 1),
-            attempts=len(record.attempts),
-            bytes_in=record.bytes_in,
-            bytes_out=record.bytes_out,
-            outcome=record.cause or "served",
-            **({} if record.cause is None else _failure(record, record.cause)),
-        )
+        line = {
+            "level": "info",
+            "event": "request finished",
+            "request_id": record.request_id,
+            "method": record.method,
+            "path": record.path,
+            "target": record.upstream,
+            "status": record.status,
+            "duration_ms": round(seconds * 1000, 1),
+            "attempts": len(record.attempts),
+            "bytes_in": record.bytes_in,
+            "bytes_out": record.bytes_out,
+            "outcome": record.cause or "served",
+        }
+        if record.cause is None:
+            if record.detail:
+                self.log.warning("unverifiable body", request_id=record.request_id, detail=record.detail)
+            self.log.tell(line)
+        else:
+            del line["level"]
+            self._failed(record, record.cause, line)
 
-    def _failed(self, event: str, **line: Any) -> None:
-        cause: Cause = line["outcome"]
+    def _failed(self, record: Record, cause: Cause, line: dict[str, Any]) -> None:
         self.metrics.failures[cause] += 1
+        line["error_code"] = ANSWERS[cause].code
+        line["tries"] = [_told(attempt) for attempt in record.attempts]
+        line["detail"] = redact.shorten(record.detail)
         ours = ANSWERS[cause].status >= 500
-        (self.log.error if ours else self.log.warning)(event, **line)
+        (self.log.error if ours else self.log.warning)(**line)
         if ours and self.sink is not None:
             self.sink.offer(line)
-
-
-def _failure(record: Record, cause: Cause) -> dict[str, Any]:
-    tries = [_told(attempt) for attempt in record.attempts]
-    return {"error_code": ANSWERS[cause].code, "tries": tries, "detail": redact.shorten(record.detail)}
 
 
 _NAME = itemgetter(0)

@@ -11,6 +11,9 @@ from typing import Any
 
 from proxy_under_test.errors import Answer, Circumstances, ErrorWriter
 
+# In a start message: the body is there already, and goes out with the head in one system call.
+BODY_FOLLOWS = "errorpath.body_follows"
+
 Header = tuple[bytes, bytes]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -27,11 +30,18 @@ class Reply:
         self.status = 0
         self.bytes_out = 0
 
-    async def start(self, status: int, headers: list[Header]) -> None:
-        """Send status and headers."""
+    async def start(self, status: int, headers: list[Header], *, body_follows: bool = False) -> None:
+        """Send status and headers; they may wait for the body where that ``body_follows`` at once."""
         self.started = True
         self.status = status
-        await self._send({"type": "http.response.start", "status": status, "headers": headers + self._common})
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": headers + self._common,
+                BODY_FOLLOWS: body_follows,
+            }
+        )
 
     async def body(self, chunk: bytes, *, more: bool) -> None:
         """Send body bytes; waits while the client does not take them."""
@@ -42,7 +52,7 @@ class Reply:
         """Send one whole error response."""
         body = writer.body(answer, about)
         date = (b"date", formatdate(usegmt=True).encode("ascii"))  # RFC 9110 section 6.6.1
-        await self.start(answer.status, [*writer.headers(answer, body), date])
+        await self.start(answer.status, [*writer.headers(answer, body), date], body_follows=True)
         await self.body(body, more=False)
 
 

@@ -39,7 +39,7 @@ class ErrorSink:
     def offer(self, error: dict[str, Any]) -> None:
         """Queue ``error``, or drop it where the queue is full."""
         try:
-            self._queue.put_nowait(orjson.dumps({"event": "proxy error", **error}, default=repr))
+            self._queue.put_nowait(orjson.dumps({**error, "event": "proxy error"}, default=repr))
         except asyncio.QueueFull:
             self._metrics.sink["dropped"] += 1
             return

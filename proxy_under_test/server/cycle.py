@@ -15,6 +15,8 @@ from typing import Any
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from proxy_under_test.reply import BODY_FOLLOWS
+
 Message = MutableMapping[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -130,8 +132,7 @@ class Cycle:
         self._write(message.get("body", b""), more)
         if not more:
             self._finish()
-        elif self.flow.write_paused or self.transport.get_write_buffer_size():
-            # What the client does not take would keep the connection for as long as it likes.
+        elif self.flow.write_paused:
             await self.flow.drain()
 
     def _start(self, message: Message) -> None:
@@ -149,9 +150,9 @@ class Cycle:
         if not self.keep_alive:
             framing += b"connection: close\r\n"
         fields = b"\r\n".join(map(b": ".join, headers))
-        # A body that is there already goes out with the head, in one system call; else the head goes out by itself.
         self._unsent_head = b"%b%b\r\n%b\r\n" % (STATUS_LINE[status], fields, framing)
-        self._loop.call_soon(self._flush_head)
+        if not message.get(BODY_FOLLOWS):
+            self._flush_head()
 
     def _flush_head(self) -> None:
         if self._unsent_head:

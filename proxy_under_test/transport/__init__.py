@@ -58,6 +58,10 @@ class Incoming(Protocol):
         """Whether only the end of the connection ends the body, so that nobody can tell a cut from an end."""
 
     @property
+    def ready(self) -> bool:
+        """Whether ``read`` would return at once."""
+
+    @property
     def finished(self) -> bool:
         """Whether nothing is left to read."""
 

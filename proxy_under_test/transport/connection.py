@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import select
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Sequence
+from typing import Protocol, cast
 
 import httptools
 
@@ -21,8 +21,18 @@ HIGH_WATER = 262_144  # bytes of one response held here; uvloop reads up to this
 INTERIM_LIMIT = 8  # 1xx heads before the final one (RFC 9110 section 15.2 sets none; a storm must end)
 
 
+class Owner(Protocol):
+    """Who made a connection."""
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is gone; told once."""
+
+    async def take_back(self, connection: Connection) -> None:
+        """End the exchange; keep the connection or close it."""
+
+
 class Connection(asyncio.Protocol):
-    """A connection and its current exchange.  ``on_lost`` is told once when the connection is gone."""
+    """A connection, and the response of its current exchange (``transport.Incoming``)."""
 
     # Set when the head of a response is complete, and read only after that.
     status = 0
@@ -35,9 +45,9 @@ class Connection(asyncio.Protocol):
     _paused = False
     _interim = False
 
-    def __init__(self, head_limit: int, on_lost: Callable[[Connection], None]) -> None:
+    def __init__(self, head_limit: int, owner: Owner) -> None:
         self._head_limit = head_limit
-        self._on_lost = on_lost
+        self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._writable = asyncio.Event()
@@ -45,6 +55,8 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._poll: select.poll | None = None
         self._attempt: Try | None = None
+        self._parser: httptools.HttpResponseParser | None = None
+        self.upload: asyncio.Task[None] | None = None
         self.idle_since = 0.0
         self.lost = False
 
@@ -62,7 +74,8 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._chunks: deque[bytes] = deque()
         self._held = 0
-        self._parser = httptools.HttpResponseParser(self)
+        if self._parser is None:
+            self._parser = httptools.HttpResponseParser(self)
 
     def write(self, data: bytes) -> None:
         """Hand ``data`` to the kernel, or keep it until the kernel takes it (see ``drain``)."""
@@ -109,11 +122,23 @@ class Connection(asyncio.Protocol):
         """Whether the body ends with the connection."""
         return self._length == framing.UNTIL_CLOSE
 
-    def end(self) -> bool:
-        """End the exchange.  True where the connection may carry another one; else it is closed at once."""
+    @property
+    def ready(self) -> bool:
+        """Whether ``read`` would return at once."""
+        return self.complete or bool(self._chunks)
+
+    async def aclose(self) -> None:
+        """Give the connection back to its owner; calling it twice is harmless."""
+        if self._attempt is not None:
+            await self._owner.take_back(self)
+
+    def end(self, *, wanted: bool) -> bool:
+        """End the exchange.  True where the connection can carry another one and is ``wanted``; else it is closed."""
         ended_well = self.head_done and self.finished and self._keep_alive and not self._surplus
-        reusable = ended_well and not self.lost and self._writable.is_set()
+        reusable = wanted and ended_well and not self.lost and self._writable.is_set()
         self._attempt = None
+        if self._method == "HEAD":
+            self._parser = None  # it would take the next response for the body that HEAD does not have
         if not reusable:
             self.abort()
         return reusable
@@ -180,7 +205,7 @@ class Connection(asyncio.Protocol):
             self._surplus = True
             return
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(data)  # type: ignore[union-attr]  # begun, so there is one
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
             self._broken(exc)
 
@@ -198,7 +223,7 @@ class Connection(asyncio.Protocol):
         if self._attempt is not None and not self.complete:
             self._ended(exc)
         self._wake()
-        self._on_lost(self)
+        self._owner.forget(self)
 
     def _ended(self, exc: Exception | None) -> None:
         if self._failure is not None:
@@ -226,7 +251,10 @@ class Connection(asyncio.Protocol):
         """A head is complete: judge it."""
         if self.complete or self._failure is not None:
             return
-        status = self._parser.get_status_code()
+        parser = self._parser
+        if parser is None:
+            return
+        status = parser.get_status_code()
         if status < 200:
             self._pass_over_interim(status)
             return
@@ -238,7 +266,7 @@ class Connection(asyncio.Protocol):
         self.status = status
         # What is parsed as a field from now on is a trailer, and those end here (RFC 9110 section 6.5.1).
         self.headers, self._fields = self._fields, []
-        self._keep_alive = self._parser.should_keep_alive()
+        self._keep_alive = parser.should_keep_alive()
         self.head_done = True
         self.complete = self._length == framing.NO_BODY
 

@@ -17,35 +17,6 @@ from proxy_under_test.transport.connection import Connection
 from proxy_under_test.transport.upstream import Bounds, Upstream
 
 
-class Response:
-    """A response on a connection of the pool."""
-
-    __slots__ = ("_connection", "_pool", "_upload", "headers", "status", "until_close")
-
-    def __init__(self, pool: Pool, connection: Connection, upload: asyncio.Task[None] | None) -> None:
-        self._pool = pool
-        self._connection: Connection | None = connection
-        self._upload = upload
-        self.status = connection.status
-        self.headers = connection.headers
-        self.until_close = connection.until_close
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing is left to read."""
-        return self._connection is None or self._connection.finished
-
-    async def read(self) -> bytes:
-        """The next bytes of the body, b"" at its end."""
-        return b"" if self._connection is None else await self._connection.read()
-
-    async def aclose(self) -> None:
-        """Give the connection back, or close it."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await self._pool.take_back(connection, self._upload)
-
-
 class Pool:
     """Connections to one upstream."""
 
@@ -68,32 +39,33 @@ class Pool:
         """Connections that wait for a next request."""
         return len(self._idle)
 
-    async def send(self, request: Outgoing) -> Response:
+    async def send(self, request: Outgoing) -> Connection:
         """Send ``request`` once and wait for the head of its response."""
+        attempt = request.attempt
         connection = None if request.fresh else self._reuse()
-        request.attempt.reused = connection is not None
         if connection is None:
             connection = await self._connect()
-        request.attempt.connected = True
-        upload: asyncio.Task[None] | None = None
+        else:
+            attempt.reused = True
+        attempt.connected = True
+        connection.begin(request.method, attempt)
         try:
-            connection.begin(request.method, request.attempt)
-            upload = _transmit(connection, request)
+            connection.upload = upload = _transmit(connection, request)
             if upload is None:
                 await connection.head()
             else:
                 await _await_head(connection, upload)
         except BaseException:
-            await self.take_back(connection, upload)
+            await self.take_back(connection)
             raise
-        return Response(self, connection, upload)
+        return connection
 
-    async def take_back(self, connection: Connection, upload: asyncio.Task[None] | None) -> None:
+    async def take_back(self, connection: Connection) -> None:
         """End the exchange on ``connection``; keep it where it can be used again."""
+        upload, connection.upload = connection.upload, None
         unsent = upload is not None and not _succeeded(upload)
-        if unsent or self._closed or len(self._idle) >= self._bounds.idle_connections:
-            connection.abort()
-        if connection.end():
+        wanted = not (unsent or self._closed or len(self._idle) >= self._bounds.idle_connections)
+        if connection.end(wanted=wanted):
             connection.idle_since = time.monotonic()
             self._idle.append(connection)
             if self._sweep is None:
@@ -134,9 +106,10 @@ class Pool:
         return connection
 
     def _make(self) -> Connection:
-        return Connection(self._bounds.head_limit, self._forget)
+        return Connection(self._bounds.head_limit, self)
 
-    def _forget(self, connection: Connection) -> None:
+    def forget(self, connection: Connection) -> None:
+        """The connection is gone."""
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)

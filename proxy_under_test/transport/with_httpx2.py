@@ -152,6 +152,7 @@ class Httpx2Response:
         self.until_close = self.length == framing.UNTIL_CLOSE
         self._parts: AsyncIterator[bytes] = response.stream.__aiter__()  # type: ignore[union-attr]
         self.finished = False
+        self.ready = False
 
     async def read(self) -> bytes:
         """The next bytes of the body, b"" at its end."""

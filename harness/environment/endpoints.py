@@ -25,6 +25,8 @@ class Endpoints:
     """The servers of a run; plain data, so that workers can be told.
 
     ``postgres`` is a URL without a database, ``redis`` one without a number, ``toxiproxy`` the HOST:PORT of the API.
+    ``tap`` is the API of our own link server, where ``toxiproxy`` is another: taps of ours stand behind its links and
+    report what it does not.
     """
 
     postgres: str
@@ -33,6 +35,7 @@ class Endpoints:
     kind: str
     toxiproxy_kind: str
     versions: dict[str, str]
+    tap: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -120,3 +123,31 @@ async def _create_database(server: str, name: str, template: str) -> None:
         await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     finally:
         await connection.close(timeout=ANSWER_S)
+
+
+def postgres_version(server: str) -> str | None:
+    """The version of the PostgreSQL at a URL without a database; None when it does not answer yet."""
+    try:
+        return asyncio.run(_ask_version(server))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        return None
+
+
+async def _ask_version(server: str) -> str:
+    connection = await asyncpg.connect(f"{server}/postgres", timeout=ANSWER_S, command_timeout=ANSWER_S)
+    try:
+        return str(await connection.fetchval("SHOW server_version"))
+    finally:
+        await connection.close(timeout=ANSWER_S)
+
+
+def redis_version(url: str) -> str | None:
+    """The version of the Redis at a URL without a number; None when it does not answer yet."""
+    try:
+        with socket.create_connection(address(url), ANSWER_S) as connection:
+            connection.sendall(b"INFO server\r\nQUIT\r\n")
+            answer = connection.makefile("rb").read().decode("utf-8", "replace")
+    except OSError:
+        return None
+    found = re.search(r"redis_version:(\S+)", answer)
+    return found[1] if found else None

@@ -42,10 +42,12 @@ class LinkServer:
     """A Toxiproxy server at ``endpoint`` (``HOST:PORT``).
 
     ``kind`` is ``embedded`` for ours and ``toxiproxy`` for the real one, ``version`` what it says it is.
+    ``tap`` is the API of an embedded server: a link of it, that changes nothing, then stands behind each link made
+    here and reports the connections that the real Toxiproxy does not report.
     Raises EnvironmentUnavailable if it does not answer as a Toxiproxy server.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, tap: str | None = None) -> None:
         self.endpoint = endpoint.removeprefix("http://").rstrip("/")
         address = urlsplit(f"//{self.endpoint}")
         host = f"[{address.hostname}]" if ":" in (address.hostname or "") else address.hostname
@@ -57,11 +59,24 @@ class LinkServer:
         except (HarnessError, ValueError, KeyError, TypeError) as error:
             raise EnvironmentUnavailable(f"no Toxiproxy server answers at {self.endpoint}: {error}") from error
         self.kind = "embedded" if answer.headers.get("Server") == EMBEDDED_SERVER else "toxiproxy"
+        self._tap = LinkServer(tap) if tap and self.kind != "embedded" else None
 
     def create(self, name: str, upstream: str, listen: str = "127.0.0.1:0") -> Link:
         """A new link to ``upstream`` (``host:port``); with port 0 the server chooses one.  Raises HarnessError."""
         if not name or "/" in name:
             raise HarnessError(f"a link's name cannot be empty or have a slash in it: {name!r}")
+        if self._tap is None:
+            return self._create(name, upstream, listen)
+        tap = self._tap.create(name, upstream)
+        try:
+            link = self._create(name, "{}:{}".format(*tap.listen), listen)
+        except BaseException:
+            tap.remove()
+            raise
+        link.tap = tap
+        return link
+
+    def _create(self, name: str, upstream: str, listen: str) -> Link:
         self._call("post", "/proxies", json={"name": name, "upstream": upstream, "listen": listen})
         link = Link(self, name)
         state = link.state()
@@ -135,13 +150,19 @@ class LinkState:
 
 
 class Link:
-    """One TCP hop.  Made by `LinkServer.create`."""
+    """One TCP hop.  Made by `LinkServer.create`.
+
+    ``tap`` is the link of ours behind it, where there is one.  ``question`` is what makes the upstream answer; a
+    canary sends it.
+    """
 
     def __init__(self, server: LinkServer, name: str) -> None:
         self.server = server
         self.name = name
         self._path = f"/proxies/{quote(name, safe='')}"
         self._removed = False
+        self.tap: Link | None = None
+        self.question = b""
 
     def state(self) -> LinkState:
         """Read from the server.  Raises Absent if the link is gone, HarnessError if it cannot be read."""
@@ -183,6 +204,9 @@ class Link:
 
     def point_at(self, upstream: str) -> None:
         """Lead to another ``host:port``; open connections are closed, the listen address stays."""
+        if self.tap is not None:
+            self.tap.point_at(upstream)
+            return
         before = self.state()
         self._update(upstream=upstream)
         after = self.state()
@@ -206,6 +230,8 @@ class Link:
 
     def remove(self) -> None:
         """Take the link away.  A second time does nothing; raises HarnessError if somebody else did it."""
+        if self.tap is not None:
+            self.tap.remove()
         if not self._removed:
             self.server._call("delete", self._path)
             self._removed = True

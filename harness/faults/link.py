@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from harness.errors import HarnessError
 from harness.faults import Stage, Witness
 from harness.faults.canary import refused_connect
-from harness.toxiproxy.client import Link
+from harness.faults.touched import Reported, Tapped
 from harness.traffic.refusals import Refusals
 
 MS = 1000
+QUIET_S = 0.2  # wall seconds; an answer on loopback takes a few milliseconds
 
 
 @dataclass(frozen=True)
@@ -53,29 +53,30 @@ class _Toxic:
 
     hop: str
     kind: ClassVar[str]
-    stream: ClassVar[str] = "downstream"
+    shows: ClassVar[str]  # what a canary meets instead of an answer, in the words of `harness.faults.canary.answer`
 
     def attributes(self, stage: Stage) -> dict[str, Any]:
         """The toxic's attributes, in Toxiproxy's units."""
         raise NotImplementedError
 
+    def quiet_s(self, stage: Stage) -> float:
+        """Wall seconds without an answer that a canary waits for where the toxic is to show as silence."""
+        return QUIET_S
+
     @contextmanager
     def inject(self, stage: Stage) -> Iterator[Witness]:
         """Add the toxic; remove it on leaving."""
         link = stage.link(self.hop)
-        with link.toxic(self.kind, stream=self.stream, **self.attributes(stage)) as name:
+        touched = Reported(link) if link.tap is None else Tapped(link, link.tap, self.shows, self.quiet_s(stage))
+        touched.before()
+        with link.toxic(self.kind, **self.attributes(stage)) as name:
+            touched.applied(name)
             yield Witness(
-                detail=lambda: f"toxic {self.kind} on the {self.hop} link touched {touched(link, name)} connections",
-                hits=lambda: touched(link, name),
+                detail=lambda: (
+                    f"toxic {self.kind} on the {self.hop} link touched {touched.count()} connections{touched.canary}"
+                ),
+                hits=touched.count,
             )
-
-
-def touched(link: Link, name: str) -> int:
-    """How many connections of ``link`` the toxic ``name`` did something to, by the link server's own report."""
-    connections = link.connections()
-    if connections is None:
-        raise HarnessError(f"the Toxiproxy server at {link.server.endpoint} reports no connections")
-    return sum(1 for connection in connections if any(touch.name == name for touch in connection.toxics))
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class AnswerReset(_Toxic):
 
     hop: str = "upstream"
     kind = "reset_peer"
+    shows = "reset"
 
     def attributes(self, stage: Stage) -> dict[str, Any]:
         """At once."""
@@ -96,6 +98,7 @@ class AnswerCut(_Toxic):
 
     hop: str = "upstream"
     kind = "limit_data"
+    shows = "closed"
 
     def attributes(self, stage: Stage) -> dict[str, Any]:
         """Not one byte."""
@@ -108,6 +111,7 @@ class AnswerLost(_Toxic):
 
     hop: str = "upstream"
     kind = "timeout"
+    shows = "silent"
 
     def attributes(self, stage: Stage) -> dict[str, Any]:
         """For ever; removing the toxic closes the connection, as Toxiproxy does."""
@@ -121,10 +125,15 @@ class Latency(_Toxic):
     hop: str
     target_s: float
     kind = "latency"
+    shows = "silent"
 
     def attributes(self, stage: Stage) -> dict[str, Any]:
         """In milliseconds of the wall."""
         return {"latency": round(stage.clock.wall(self.target_s) * MS), "jitter": 0}
+
+    def quiet_s(self, stage: Stage) -> float:
+        """Nothing comes sooner than the latency."""
+        return min(QUIET_S, stage.clock.wall(self.target_s))
 
 
 @dataclass(frozen=True)
@@ -132,10 +141,12 @@ class BlackHole(_Toxic):
     """Nothing of the hop's answers comes through while this lasts; all of it afterwards.
 
     A bandwidth of 0, not ``timeout``: that one closes the connections when it is removed, which heals too well.
+    Toxiproxy, too, takes 0 for "not a byte", not for "without limit".
     """
 
     hop: str
     kind = "bandwidth"
+    shows = "silent"
 
     def attributes(self, stage: Stage) -> dict[str, Any]:
         """0 KB/s."""

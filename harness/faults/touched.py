@@ -1,0 +1,91 @@
+"""How many connections a toxic touched: the witness of a toxic.
+
+Our own link server reports it connection by connection.  The real Toxiproxy does not: it counts bytes only, and those
+of a connection only once it has ended, which a pool's never does.  There two things are asked for instead, which
+together say as much: a canary, a connection of our own through the link, that must meet the toxic's effect where it
+met an answer just before; and a tap behind the link (`harness.toxiproxy.client.LinkServer`), that tells into how many
+connections the upstream answered while the toxic lay on the link.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from harness.clock import poll_until
+from harness.errors import FaultNotWitnessed, HarnessError
+from harness.faults.canary import CANARY_S, answer
+from harness.toxiproxy.client import Link
+from harness.toxiproxy.witness import Connected
+
+CLOSED_S = 0.5  # wall seconds for a canary's connection to be gone behind the link, too; it takes a few milliseconds
+
+
+class Reported:
+    """Told by the link server's own report."""
+
+    canary = ""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._name = ""
+
+    def before(self) -> None:
+        """Nothing is to be known of the time before the toxic."""
+
+    def applied(self, name: str) -> None:
+        """The toxic is on the link."""
+        self._name = name
+
+    def count(self) -> int:
+        """Connections to which the toxic did something so far."""
+        return sum(1 for connection in _report(self._link) if any(t.name == self._name for t in connection.toxics))
+
+
+class Tapped:
+    """Told by a canary and by the tap behind the link."""
+
+    def __init__(self, link: Link, tap: Link, shows: str, quiet_s: float) -> None:
+        self._link, self._tap = link, tap
+        self._shows = shows
+        self._within_s = quiet_s if shows == "silent" else CANARY_S
+        self._known: dict[int, int] = {}
+        self.canary = ""
+
+    def before(self) -> None:
+        """The control: a canary is answered.  HarnessError when it is not, for then its silence would say nothing."""
+        met, _ = self._ask(CANARY_S)
+        if met != "bytes":
+            raise HarnessError(f"a canary through link {self._link.name!r} met {met!r} before anything was broken")
+
+    def applied(self, name: str) -> None:
+        """The toxic is on the link.  FaultNotWitnessed when a canary does not meet its effect."""
+        before = {connection.id for connection in _report(self._tap)}
+        met, after_s = self._ask(self._within_s)
+        if met != self._shows:
+            raise FaultNotWitnessed(
+                f"toxic {name} is on link {self._link.name!r}, and a canary met {met!r} after {after_s:.3f} s, "
+                f"not {self._shows!r}"
+            )
+        self.canary = f"; a canary met it, too ({met} after {after_s:.3f} s)"
+        with contextlib.suppress(HarnessError):  # what is still open then is a connection of somebody else
+            poll_until(lambda: self._gone_since(before), within_s=CLOSED_S, what="the canary's connection to end")
+        self._known = {connection.id: connection.received_down for connection in _report(self._tap)}
+
+    def _ask(self, within_s: float) -> tuple[str, float]:
+        return answer(*self._link.listen, self._link.question, within_s)
+
+    def _gone_since(self, before: set[int]) -> bool:
+        return all(connection.closed is not None for connection in _report(self._tap) if connection.id not in before)
+
+    def count(self) -> int:
+        """Connections, the canary's left out, into which the upstream answered since the toxic is on the link."""
+        return sum(
+            1 for connection in _report(self._tap) if connection.received_down > self._known.get(connection.id, 0)
+        )
+
+
+def _report(link: Link) -> list[Connected]:
+    connections = link.connections()
+    if connections is None:
+        raise HarnessError(f"the Toxiproxy server at {link.server.endpoint} reports no connections, and has no tap")
+    return connections

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from harness.environment import servers, wheels
@@ -12,14 +13,22 @@ from harness.errors import EnvironmentUnavailable, HarnessError
 
 __all__ = ["EmbeddedEnvironment", "Endpoints", "WorkerEndpoints", "for_worker"]
 
+ALL = ("postgres", "valkey", "toxiproxy")
+
 
 class EmbeddedEnvironment:
-    """The servers of one run, started together and stopped together."""
+    """The servers of one run, or some of them by name, started together and stopped together."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Sequence[str] = ALL) -> None:
+        self._names = names
         self._servers: dict[str, Server] = {}
 
     def start(self, run: RunDirectory) -> Endpoints:
+        """`start_servers` of an environment that has all of them; where they are."""
+        self.start_servers(run)
+        return self.endpoints()
+
+    def start_servers(self, run: RunDirectory) -> None:
         """Start all servers at once and wait until each is ready (1 s in all on two idle cores).
 
         Raises EnvironmentUnavailable for the first that is not, with its last words; the others are stopped.
@@ -29,10 +38,11 @@ class EmbeddedEnvironment:
             "valkey": servers.valkey,
             "toxiproxy": servers.toxiproxy,
         }
-        for find in (wheels.postgres, wheels.valkey):
-            find()  # nothing is started for want of a wheel
+        for name, find in {"postgres": wheels.postgres, "valkey": wheels.valkey}.items():
+            if name in self._names:
+                find()  # nothing is started for want of a wheel
         with ThreadPoolExecutor(len(starts)) as pool:
-            pending = {name: pool.submit(start, run) for name, start in starts.items()}
+            pending = {name: pool.submit(starts[name], run) for name in self._names}
         failures = []
         for name, future in pending.items():
             try:
@@ -42,19 +52,23 @@ class EmbeddedEnvironment:
         if failures:
             self.stop()
             raise EnvironmentUnavailable(str(failures[0])) from failures[0]
-        return self.endpoints()
 
     def endpoints(self) -> Endpoints:
-        """Where the servers are."""
-        ports = {name: server.port for name, server in self._servers.items()}
-        return Endpoints(
-            postgres=f"postgresql://postgres@127.0.0.1:{ports['postgres']}",
-            redis=f"redis://127.0.0.1:{ports['valkey']}",
-            toxiproxy=f"127.0.0.1:{ports['toxiproxy']}",
-            kind="embedded",
-            toxiproxy_kind="embedded",
-            versions={name: server.version for name, server in self._servers.items()},
-        )
+        """Where the servers are, of an environment that has all of them."""
+        return Endpoints(**self.addresses(), kind="embedded", toxiproxy_kind="embedded", versions=self.versions())
+
+    def addresses(self) -> dict[str, str]:
+        """Where each server is, by its name in `Endpoints`."""
+        forms = {
+            "postgres": ("postgres", "postgresql://postgres@127.0.0.1:{}"),
+            "valkey": ("redis", "redis://127.0.0.1:{}"),
+            "toxiproxy": ("toxiproxy", "127.0.0.1:{}"),
+        }
+        return {forms[name][0]: forms[name][1].format(server.port) for name, server in self._servers.items()}
+
+    def versions(self) -> dict[str, str]:
+        """What each server says it is."""
+        return {name: server.version for name, server in self._servers.items()}
 
     def stop(self) -> None:
         """Stop all servers at once; their data goes with the run directory."""

@@ -1,17 +1,20 @@
-"""The three servers of the embedded environment: how each is started, and how it says that it is ready."""
+"""The servers that are programs of this machine: how each is started, and how it says that it is ready."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from harness.clock import poll_until
 from harness.environment import ports, wheels
+from harness.environment.leaks import listens
 from harness.environment.privileges import ids_of, unprivileged
 from harness.environment.processes import Owned, start
 from harness.environment.rundir import RunDirectory
@@ -21,13 +24,9 @@ START_S = 30.0  # all of it takes 1 s on an idle machine; a machine that drowns 
 PLAIN = {"LC_ALL": "C", "TZ": "UTC"}  # messages that `ports.says_taken` can read
 # Durable for nobody: the data dies with the run.  Shared memory is anonymous or in the data directory, so that a
 # SIGKILL leaves nothing in /dev/shm.
-POSTGRES_SETTINGS = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
+POSTGRES_EVERYWHERE = {
     "max_connections": "200",
     "shared_buffers": "32MB",
-    "shared_memory_type": "mmap",
-    "dynamic_shared_memory_type": "mmap",
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -36,9 +35,18 @@ POSTGRES_SETTINGS = {
     "jit": "off",
     "timezone": "UTC",
 }
+POSTGRES_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "shared_memory_type": "mmap",
+    "dynamic_shared_memory_type": "mmap",
+    **POSTGRES_EVERYWHERE,
+}
 NO_TRACE = ("-c", "dynamic_shared_memory_type=mmap")  # initdb, too, may be killed
 LISTENING = re.compile(r"^listening on \S+:(\d+)\s*$", re.MULTILINE)
+BINARY = "ERRORPATH_TOXIPROXY_BINARY"  # a toxiproxy-server that is not on PATH
 VALKEY_DATABASES = 10_000  # every worker, and every one that replaces a crashed worker, takes a new number
+REDIS_SETTINGS = ("--save", "", "--appendonly", "no", "--databases", str(VALKEY_DATABASES))
 
 
 class Server:
@@ -68,7 +76,7 @@ def postgres(run: RunDirectory) -> Server:
         user = unprivileged()
         return start(command, run=run, name="postgres", env=PLAIN, cwd=data, user=user, stop_signal=signal.SIGINT)
 
-    def ready(_: Owned) -> bool:  # as pg_ctl knows it: the last line of the file
+    def ready(_process: Owned, _port: int) -> bool:  # as pg_ctl knows it: the last line of the file
         return state.exists() and state.read_text("ascii").rstrip().endswith("ready")
 
     process, port = _on_a_free_port(serve, ready)
@@ -83,10 +91,10 @@ def valkey(run: RunDirectory) -> Server:
 
     def serve(port: int) -> Owned:
         command = [str(wheel.path("valkey-server")), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(data)]
-        command += ["--save", "", "--appendonly", "no", "--databases", str(VALKEY_DATABASES)]
+        command += REDIS_SETTINGS
         return start(command, run=run, name="valkey", env=PLAIN, cwd=data, user=unprivileged())
 
-    process, port = _on_a_free_port(serve, lambda process: "Ready to accept connections" in process.output())
+    process, port = _on_a_free_port(serve, lambda process, _: "Ready to accept connections" in process.output())
     version = re.search(r"Valkey version=([^,\s]+)", process.output())
     return Server(process, port, f"Valkey {version[1] if version else '(unknown)'}")
 
@@ -99,6 +107,31 @@ def toxiproxy(run: RunDirectory) -> Server:
     listening = LISTENING.search(process.output())
     assert listening is not None
     return Server(process, int(listening[1]), f"errorpath {importlib.metadata.version('errorpath')}")
+
+
+def toxiproxy_binary(run: RunDirectory) -> Server:
+    """Serve the API with the real Toxiproxy.  EnvironmentUnavailable where this machine has none."""
+    program = os.environ.get(BINARY) or shutil.which("toxiproxy-server")
+    if program is None:
+        raise EnvironmentUnavailable(
+            f"--toxiproxy binary: no toxiproxy-server on PATH, and {BINARY} names none; install Toxiproxy, "
+            "or choose --toxiproxy embedded"
+        )
+
+    def serve(port: int) -> Owned:
+        command = [program, "-host", "127.0.0.1", "-port", str(port), "-proxy-metrics"]
+        return start(command, run=run, name="toxiproxy-server")
+
+    def ready(process: Owned, port: int) -> bool:
+        if ports.says_taken(process.output()):
+            process.stop(0.0)  # Toxiproxy goes on without its API
+        return listens(process.pid, port)
+
+    try:
+        process, port = _on_a_free_port(serve, ready)
+    except HarnessError as exc:
+        raise EnvironmentUnavailable(f"--toxiproxy binary ({program}): {exc}") from exc
+    return Server(process, port, f"Toxiproxy at {program}")
 
 
 def _usable(wheel: wheels.Wheel, run: RunDirectory) -> wheels.Wheel:
@@ -117,13 +150,13 @@ def _folder(run: RunDirectory, name: str) -> Path:
     return folder
 
 
-def _on_a_free_port(serve: Callable[[int], Owned], ready: Callable[[Owned], bool]) -> tuple[Owned, int]:
+def _on_a_free_port(serve: Callable[[int], Owned], ready: Callable[[Owned, int], bool]) -> tuple[Owned, int]:
     """Serve on one port after the other until nobody was faster."""
     for last in (*[False] * (ports.TRIES - 1), True):
         port = ports.choose()
         process = serve(port)
         try:
-            _await(process, ready)
+            _await(process, partial(_ready_on, ready, port))
         except EnvironmentUnavailable:
             process.stop(0.0)
             if last or not ports.says_taken(process.output()):
@@ -131,6 +164,10 @@ def _on_a_free_port(serve: Callable[[int], Owned], ready: Callable[[Owned], bool
         else:
             return process, port
     raise AssertionError("the last try returns or raises")
+
+
+def _ready_on(ready: Callable[[Owned, int], bool], port: int, process: Owned) -> bool:
+    return ready(process, port)
 
 
 def _await(process: Owned, ready: Callable[[Owned], bool]) -> None:

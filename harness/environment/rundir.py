@@ -138,6 +138,11 @@ def sweep(place: Path | None = None) -> list[Path]:
     return swept
 
 
+def gone(path: Path) -> bool:
+    """Whether the run whose directory this is, or was, no longer lives."""
+    return not path.exists() or _abandoned(path)
+
+
 def directories(place: Path, run_id: str | None = None) -> Iterator[Path]:
     """The run directories of our account in ``place``: all, or those of a run and its workers."""
     pattern = _prefix() + ("*" if run_id is None else run_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -18,8 +19,10 @@ from typing import Any
 from harness.contract.catalogue import BY_ID, CATALOGUE
 from harness.errors import UsageError
 
-ENVIRONMENTS = ("embedded",)
-TOXIPROXIES = ("embedded",)
+ENVIRONMENTS = ("embedded", "containers")
+TOXIPROXIES = ("embedded", "binary", "container")
+RUNNING_AT = re.compile(r"(?P<host>[\w.-]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")  # a Toxiproxy that is there already
+LAST_PORT = 65_535
 AUTO_SPEED = 20.0  # a 30 s promise in 1.5 s: the retry waits are still 50 ms, well above a machine's jitter
 
 
@@ -52,8 +55,11 @@ class Choices:
             raise UsageError(
                 f"--env {self.env}: there is no such environment; choose one of {', '.join(ENVIRONMENTS)}"
             )
-        if self.toxiproxy not in TOXIPROXIES:
-            raise UsageError(f"--toxiproxy {self.toxiproxy}: choose one of {', '.join(TOXIPROXIES)}")
+        if self.toxiproxy not in TOXIPROXIES and not _is_address(self.toxiproxy):
+            raise UsageError(
+                f"--toxiproxy {self.toxiproxy}: choose one of {', '.join(TOXIPROXIES)}, "
+                "or give the HOST:PORT of a Toxiproxy server that runs"
+            )
         if (self.url is None) != (self.origin_port is None):
             raise UsageError("--url and --origin-port belong together: the proxy at --url forwards to 127.0.0.1:PORT")
         for path in self.only:
@@ -76,6 +82,11 @@ class Choices:
         if not 1 <= speed <= 100:
             raise UsageError(f"--speed {self.speed}: write a number from 1 to 100, auto or real")
         return speed
+
+
+def _is_address(text: str) -> bool:
+    found = RUNNING_AT.fullmatch(text)
+    return found is not None and 0 < int(found["port"]) <= LAST_PORT
 
 
 def _similar(path: str) -> str:
@@ -135,8 +146,8 @@ def add_choices(add: Callable[..., object]) -> None:
     add("--target", default="reference", help="the proxy to check: a name in targets/ or a TOML file")
     add("--url", default=None, help="check a proxy that is already running there (with --origin-port)")
     add("--origin-port", default=None, type=int, help="the port on 127.0.0.1 that the proxy at --url forwards to")
-    add("--env", default="embedded", help="where PostgreSQL and Redis come from: embedded")
-    add("--toxiproxy", default="embedded", help="the Toxiproxy server of the links: embedded")
+    add("--env", default="embedded", help="where PostgreSQL and Redis come from: embedded or containers")
+    add("--toxiproxy", default="embedded", help="who serves the links: embedded, binary, container or HOST:PORT")
     add("--only", default="", help="check only these error paths: ID[,ID…]")
     add("--speed", default="auto", help="target seconds per second: a number, auto (20 where possible) or real")
     add("--seed", default=1, type=int, help="the seed of everything random")

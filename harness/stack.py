@@ -29,7 +29,12 @@ from harness.toxiproxy.client import Link, LinkServer
 from harness.traffic.client import Client
 from harness.traffic.origin import Origin
 
-KEPT_VARIANTS = 6  # proxies with other settings kept running per worker; each costs 40 MB
+KEPT = {"health_ttl": "ttl_s", "health_timeout": "timeout_s"}  # settings, and the contract's parts they set
+KEPT_VARIANTS = 10  # proxies with other settings kept running per worker; each costs 40 MB
+# What makes an upstream answer and changes nothing: PostgreSQL's SSLRequest, Redis' PING, a health probe.  The last
+# keeps the connection, for its end would come through where no byte does.
+QUESTIONS = {"postgres": bytes.fromhex("0000000804d2162f"), "redis": b"PING\r\n"}
+HTTP_QUESTION = b"GET %s HTTP/1.1\r\nHost: canary\r\n\r\n"
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -55,14 +60,18 @@ class Stack:
     @cached_property
     def link_server(self) -> LinkServer:
         """The Toxiproxy server of the run."""
-        return LinkServer(self.endpoints.toxiproxy)
+        return LinkServer(self.endpoints.toxiproxy, self.endpoints.tap)
+
+    @property
+    def _health_path(self) -> str:
+        """Where the upstream's health is."""
+        health = self.plan.contract.health
+        return self.plan.target.routes.upstream_base + (health.path if health else "/health")
 
     @cached_property
     def origin(self) -> Origin:
         """The scripted upstream."""
-        routes, health = self.plan.target.routes, self.plan.contract.health
-        path = routes.upstream_base + (health.path if health else "/health")
-        return self._closing.enter_context(Origin.start(health_path=path))
+        return self._closing.enter_context(Origin.start(health_path=self._health_path))
 
     @cached_property
     def origin_link(self) -> Link:
@@ -94,15 +103,28 @@ class Stack:
     def _link(self, name: str, upstream: str, port: int | None = None) -> Link:
         listen = f"127.0.0.1:{port or ports.choose()}"
         link = self.link_server.create(f"{self.directory.id}-{name}", upstream, listen=listen)
+        link.question = QUESTIONS.get(name) or HTTP_QUESTION % self._health_path.encode()
         self._closing.callback(link.remove)
         return link
 
-    def rig(self, case: Case, settings: Mapping[str, object] | None = None, upstream: str | None = None) -> Rig:
-        """A rig in front of the origin, with nothing scripted and nothing recorded."""
+    def rig(
+        self,
+        case: Case,
+        settings: Mapping[str, object] | None = None,
+        upstream: str | None = None,
+        *,
+        expiring: bool = False,
+    ) -> Rig:
+        """A rig in front of the origin, with nothing scripted and nothing recorded.
+
+        ``expiring``: a health result expires at the target's pace; else it is kept as long as at real speed, so that
+        "while health is cached good" does not depend on a busy machine's being quick.
+        """
         if self.plan.choices.url is not None:
             self.origin_link.point_at(self.origin.address)
         self.origin.forget()
-        target = self.target(upstream or url(self.origin_link), settings or {}, answers=upstream is None)
+        chosen = {**self._pace(expiring), **(settings or {})}
+        target = self.target(upstream or url(self.origin_link), chosen, answers=upstream is None)
         return Rig(
             contract=self.plan.contract,
             clock=self.plan.clock,
@@ -113,12 +135,13 @@ class Stack:
             case=case,
             progress=self.progress,
             variants=self,
+            expiring=expiring,
         )
 
-    def system(self, case: Case) -> System:
-        """A rig in front of the backend."""
+    def system(self, case: Case, *, expiring: bool = False) -> System:
+        """A rig in front of the backend; ``expiring`` as for `rig`."""
         link = self.backend_link
-        target = self.target(url(link), {})
+        target = self.target(url(link), self._pace(expiring))
         return System(
             contract=self.plan.contract,
             clock=self.plan.clock,
@@ -129,9 +152,17 @@ class Stack:
             case=case,
             progress=self.progress,
             variants=self,
+            expiring=expiring,
             backend=self.backend,
             fresh_servers=lambda: for_worker(self.endpoints, f"{self.worker}-fresh"),
         )
+
+    def _pace(self, expiring: bool) -> dict[str, object]:
+        """The settings that keep a health result, and wait for a probe, as long as at real speed."""
+        health = self.plan.contract.health
+        if expiring or health is None or not KEPT.keys() <= self.plan.target.settings.keys():
+            return {}
+        return {name: self.plan.clock.target(getattr(health, part)) for name, part in KEPT.items()}
 
     def target(self, upstream: str, settings: Mapping[str, object], *, answers: bool = True) -> RunningTarget:
         """The target in front of ``upstream`` with ``settings``, started when there is none yet.

@@ -19,7 +19,8 @@ from harness.choices import Choices
 from harness.cli.arguments import DOCUMENTED_PORTS
 from harness.cli.keys import Keys
 from harness.clock import Clock, poll_until
-from harness.environment.embedded import EmbeddedEnvironment, for_worker
+from harness.environment.chosen import Environment
+from harness.environment.endpoints import for_worker
 from harness.environment.rundir import RunDirectory
 from harness.errors import HarnessError, UsageError
 from harness.faults import Fault
@@ -108,7 +109,7 @@ def _free(ports: dict[str, int]) -> None:
 
 def _start(chosen: Plan, ports: dict[str, int], closing: ExitStack, console: Console) -> Switchboard:
     directory = closing.enter_context(RunDirectory.create())
-    environment = EmbeddedEnvironment()
+    environment = Environment(chosen.choices.env)
     closing.callback(environment.stop)
     console.print("starting PostgreSQL, Redis and the links …")
     endpoints = environment.start(directory)

@@ -44,6 +44,7 @@ def choices_of(config: pytest.Config) -> Choices:
 def pytest_configure(config: pytest.Config) -> None:
     """Start the run in the controller, when its arguments reach the scenarios."""
     config.addinivalue_line("markers", "error_path(id): the error path of the catalogue that a scenario checks")
+    config.addinivalue_line("markers", "expiring_health: the target's health result expires at the target's pace")
     told = getattr(config, "workerinput", {}).get(WORKER_INPUT)
     if told is not None:
         orphan.leave_with(json.loads(told)["controller"])
@@ -109,7 +110,8 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     if run is None:
         return None
     versions = ", ".join(f"{name} {version}" for name, version in run.endpoints.versions.items())
-    return f"errorpath: {run.plan.target.name} at speed {run.plan.clock.speed:g}, {run.endpoints.kind} ({versions})"
+    where = f"{run.endpoints.kind}, links by {run.endpoints.toxiproxy_kind} ({versions})"
+    return f"errorpath: {run.plan.target.name} at speed {run.plan.clock.speed:g}, {where}"
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

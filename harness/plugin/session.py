@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from harness.choices import Choices, link_latest, output_folder
-from harness.environment.embedded import EmbeddedEnvironment, Endpoints
+from harness.environment.chosen import Environment
+from harness.environment.endpoints import Endpoints
 from harness.environment.rundir import RunDirectory
 from harness.plan import Plan, plan
 from harness.report.junit import write_junit
@@ -32,7 +33,7 @@ class Run:
 
     plan: Plan
     directory: RunDirectory
-    environment: EmbeddedEnvironment
+    environment: Environment
     endpoints: Endpoints
     folder: Path
     results: Results
@@ -49,11 +50,10 @@ class Run:
         chosen = plan(choices)
         folder = output_folder(choices, chosen.target.name)
         directory = RunDirectory.create()
-        environment = EmbeddedEnvironment()
+        environment = Environment(choices.env, choices.toxiproxy)
         try:
             endpoints = environment.start(directory)
         except BaseException:
-            environment.stop()
             directory.remove()
             raise
         results = Results(

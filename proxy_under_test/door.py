@@ -17,7 +17,7 @@ from proxy_under_test.forward import Arrival, Forwarder
 from proxy_under_test.frontdoor import Limits
 from proxy_under_test.headers import Header
 from proxy_under_test.record import Record
-from proxy_under_test.reply import Reply, Send, common_headers
+from proxy_under_test.reply import FUSED, Reply, Send, common_headers
 from proxy_under_test.target import BASE
 
 Scope = dict[str, Any]
@@ -51,7 +51,8 @@ class Door:
             await self._preflight(scope, send, found)
         elif target.startswith(BASE):
             client = scope["client"][0] if scope["client"] else ""
-            await self._forwarder(Arrival(method, target, scope["headers"], found, client), receive, send)
+            fused = FUSED in scope.get("extensions", ())
+            await self._forwarder(Arrival(method, target, scope["headers"], found, client, fused), receive, send)
         else:
             await self._inner(scope, receive, send)
 

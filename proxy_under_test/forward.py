@@ -30,13 +30,14 @@ from proxy_under_test.transport import Incoming, Outgoing, Transport, Try
 
 @dataclass(slots=True)
 class Arrival:
-    """A request whose head the front door has let in.  ``found`` has each header once."""
+    """A request that the front door has let in.  ``found`` has each header once; ``fused`` as in ``reply.FUSED``."""
 
     method: str
     target: bytes
     headers: Sequence[Header]
     found: dict[bytes, bytes]
     client: str
+    fused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class Forwarder:
         request_id = parts.request_ids(found.get(b"x-request-id"))
         record = Record(arrival.method, arrival.target, request_id, deadline.began, arrival.client)
         common = common_headers(request_id, parts.cors.headers(found.get(b"origin")))
-        return Exchange(arrival, Reply(send, common), record, request_id, deadline)
+        return Exchange(arrival, Reply(send, common, fused=arrival.fused), record, request_id, deadline)
 
     async def _serve(self, exchange: Exchange, receive: Receive) -> None:
         parts, arrival = self.parts, exchange.arrival
@@ -206,8 +207,13 @@ class Forwarder:
             exchange.record.detail = "the body has no length: its end cannot be told from a cut"
         try:
             passed = parts.forward_response(response.headers, parts.identity.via)
-            await reply.start(response.status, passed, body_follows=response.ready)
             finished = False
+            if response.ready:
+                chunk = await response.read()
+                finished = response.finished
+                await reply.first(response.status, passed, chunk, more=not finished)
+            else:
+                await reply.start(response.status, passed)
             while not finished:
                 chunk = await response.read()
                 finished = response.finished

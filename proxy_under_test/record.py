@@ -7,6 +7,8 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
+import orjson
+
 from proxy_under_test import redact
 from proxy_under_test.causes import Cause
 from proxy_under_test.errors import ANSWERS
@@ -72,7 +74,7 @@ class Journal:
                 "query": redact.query(query) if query else "",
                 "target": record.upstream,
                 "client": record.client,
-                "headers": list(map(_text, map(_NAME, record.forwarded))),
+                "headers": _names(tuple(map(_NAME, record.forwarded))),
                 "content_length": record.declared,
             }
         )
@@ -131,9 +133,9 @@ class Journal:
 _NAME = itemgetter(0)
 
 
-@lru_cache(maxsize=1_024)  # the names of header fields are few, and come with every request
-def _text(name: bytes) -> str:
-    return name.decode("latin-1")
+@lru_cache(maxsize=1_024)  # clients send the same names with every request
+def _names(names: tuple[bytes, ...]) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps([name.decode("latin-1") for name in names]))
 
 
 def _told(attempt: Try) -> dict[str, Any]:

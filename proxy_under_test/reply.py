@@ -11,8 +11,9 @@ from typing import Any
 
 from proxy_under_test.errors import Answer, Circumstances, ErrorWriter
 
-# In a start message: the body is there already, and goes out with the head in one system call.
-BODY_FOLLOWS = "errorpath.body_follows"
+# An ASGI extension of our server: a start message may carry the first part of the body, too ("body", "more_body"), so
+# that a small response takes one step and one system call.
+FUSED = "errorpath.fused"
 
 Header = tuple[bytes, bytes]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -21,25 +22,38 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class Reply:
     """What the client gets.  ``common`` are the headers of every response to this request."""
 
-    __slots__ = ("_common", "_send", "bytes_out", "started", "status")
+    __slots__ = ("_common", "_fused", "_send", "bytes_out", "started", "status")
 
-    def __init__(self, send: Send, common: list[Header]) -> None:
+    def __init__(self, send: Send, common: list[Header], *, fused: bool = False) -> None:
         self._send = send
         self._common = common
+        self._fused = fused
         self.started = False
         self.status = 0
         self.bytes_out = 0
 
-    async def start(self, status: int, headers: list[Header], *, body_follows: bool = False) -> None:
-        """Send status and headers; they may wait for the body where that ``body_follows`` at once."""
+    async def start(self, status: int, headers: list[Header]) -> None:
+        """Send status and headers."""
         self.started = True
         self.status = status
+        await self._send({"type": "http.response.start", "status": status, "headers": headers + self._common})
+
+    async def first(self, status: int, headers: list[Header], chunk: bytes, *, more: bool) -> None:
+        """Send status, headers and the first part of the body, in one message where the server takes that."""
+        if not self._fused:
+            await self.start(status, headers)
+            await self.body(chunk, more=more)
+            return
+        self.started = True
+        self.status = status
+        self.bytes_out = len(chunk)
         await self._send(
             {
                 "type": "http.response.start",
                 "status": status,
                 "headers": headers + self._common,
-                BODY_FOLLOWS: body_follows,
+                "body": chunk,
+                "more_body": more,
             }
         )
 
@@ -52,8 +66,7 @@ class Reply:
         """Send one whole error response."""
         body = writer.body(answer, about)
         date = (b"date", formatdate(usegmt=True).encode("ascii"))  # RFC 9110 section 6.6.1
-        await self.start(answer.status, [*writer.headers(answer, body), date], body_follows=True)
-        await self.body(body, more=False)
+        await self.first(answer.status, [*writer.headers(answer, body), date], body, more=False)
 
 
 def common_headers(request_id: bytes, cors: list[Header]) -> list[Header]:

@@ -15,8 +15,6 @@ from typing import Any
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from proxy_under_test.reply import BODY_FOLLOWS
-
 Message = MutableMapping[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -127,7 +125,9 @@ class Cycle:
             return
         if not self.response_started:
             self._start(message)
-            return
+            if "body" not in message:  # reply.FUSED
+                self._flush_head()
+                return
         more = message.get("more_body", False)
         self._write(message.get("body", b""), more)
         if not more:
@@ -151,8 +151,6 @@ class Cycle:
             framing += b"connection: close\r\n"
         fields = b"\r\n".join(map(b": ".join, headers))
         self._unsent_head = b"%b%b\r\n%b\r\n" % (STATUS_LINE[status], fields, framing)
-        if not message.get(BODY_FOLLOWS):
-            self._flush_head()
 
     def _flush_head(self) -> None:
         if self._unsent_head:

@@ -18,11 +18,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from proxy_under_test.causes import Cause, Refusal
 from proxy_under_test.door import HEAD_BYTES, TARGET, Door
 from proxy_under_test.frontdoor import Limits
+from proxy_under_test.reply import FUSED
 from proxy_under_test.server.cycle import App, Cycle
 
 # Line ends, method and version come on top of what the limits count.
 HEAD_ALLOWANCE = 1_024
 
+_EXTENSIONS: dict[str, dict[str, object]] = {FUSED: {}}
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
@@ -222,6 +224,7 @@ class ClientProtocol(HttpToolsProtocol):
             "query_string": query,
             "headers": self.headers,
             "state": {},
+            "extensions": _EXTENSIONS,
             TARGET: target,
             HEAD_BYTES: self._head_bytes,
         }

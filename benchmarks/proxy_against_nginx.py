@@ -9,47 +9,17 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 
-from benchmarks import wrk
+from benchmarks import nginx, wrk
 from benchmarks.figure import Figure
 from benchmarks.memory import growth_mib
-from harness.clock import poll_until
 from harness.environment import ports
 from harness.environment.processes import start
 from harness.environment.rundir import RunDirectory
-from harness.traffic.client import Client
 
 PROXY_CORE, OTHER_CORE = 0, 1
 KEEP_ALIVE = 32
 SIZES = {"64 B": "/api/small", "64 KiB": "/api/large"}
 RATIO, P99_MS, ADDED_MS = 0.15, 10.0, 1.0
-START_S = 15.0
-
-COMMON = """
-pid {dir}/{name}.pid; error_log stderr warn; worker_processes 1; daemon off; master_process off;
-events {{ worker_connections 4096; }}
-http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {dir}/{name}-body;
-  proxy_temp_path {dir}/{name}-proxy; fastcgi_temp_path {dir}/{name}-f; uwsgi_temp_path {dir}/{name}-u;
-  scgi_temp_path {dir}/{name}-s;
-  server_tokens off; tcp_nodelay on; default_type text/plain;
-"""
-UPSTREAM = (
-    COMMON
-    + """
-  server {{ listen 127.0.0.1:{port} backlog=4096;
-    location = /api/health {{ return 200 '{{"status":"ok","timestamp":"2026-01-01T00:00:00Z"}}'; }}
-    location = /api/small {{ return 200 '{small}'; }}
-    location = /api/large {{ alias {dir}/large; }} }} }}
-"""
-)
-FORWARD = (
-    COMMON
-    + """
-  upstream api {{ server 127.0.0.1:{upstream}; keepalive 128; }}
-  server {{ listen 127.0.0.1:{port} backlog=4096;
-    location /api/proxy/ {{ proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering on;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_pass http://api/api/; }} }} }}
-"""
-)
 
 
 def measure(*, rounds: int, seconds: int) -> list[Figure]:
@@ -57,12 +27,12 @@ def measure(*, rounds: int, seconds: int) -> list[Figure]:
     wrk.needed("nginx", "wrk", "taskset")
     with ExitStack() as stack:
         run = stack.enter_context(RunDirectory.create())
-        upstream = _nginx(run, "upstream", UPSTREAM)
-        nginx = _nginx(run, "forward", FORWARD, upstream=upstream)
+        upstream = nginx.start_nginx(run, "upstream", nginx.UPSTREAM, OTHER_CORE)
+        theirs = nginx.start_nginx(run, "forward", nginx.FORWARD, PROXY_CORE, upstream=upstream)
         ours = _ours(run, upstream)
         figures = []
         for size, path in SIZES.items():
-            figures += _throughput(size, _route(nginx, path), _route(ours, path), rounds, seconds)
+            figures += _throughput(size, _route(theirs, path), _route(ours, path), rounds, seconds)
         figures += _latency(_route(ours, SIZES["64 B"]), f"http://127.0.0.1:{upstream}/api/small", rounds, seconds)
     for direction in ("down", "up"):
         grown = [growth_mib(direction) for _ in range(min(rounds, 3))]
@@ -70,9 +40,9 @@ def measure(*, rounds: int, seconds: int) -> list[Figure]:
     return figures
 
 
-def _throughput(size: str, nginx: str, ours: str, rounds: int, seconds: int) -> list[Figure]:
+def _throughput(size: str, theirs: str, ours: str, rounds: int, seconds: int) -> list[Figure]:
     pairs = [
-        tuple(wrk.run(url, connections=KEEP_ALIVE, seconds=seconds, core=OTHER_CORE) for url in (nginx, ours))
+        tuple(wrk.run(url, connections=KEEP_ALIVE, seconds=seconds, core=OTHER_CORE) for url in (theirs, ours))
         for _ in range(rounds)
     ]
     ratios = [own.rate / other.rate for other, own in pairs]
@@ -98,31 +68,9 @@ def _route(port: int, path: str) -> str:
     return f"http://127.0.0.1:{port}/api/proxy{path.removeprefix('/api')}"
 
 
-def _nginx(run: RunDirectory, name: str, configuration: str, upstream: int = 0) -> int:
-    folder = run.folder(name)
-    (folder / "large").write_bytes(b"x" * (64 << 10))
-    port = ports.choose()
-    text = configuration.format(dir=folder, name=name, port=port, upstream=upstream, small="x" * 64)
-    file = folder / "nginx.conf"
-    file.write_text(text, "utf-8")
-    core = OTHER_CORE if name == "upstream" else PROXY_CORE
-    start([*_pinned(core), "nginx", "-p", str(folder), "-c", str(file)], run=run, name=name)
-    _await(f"http://127.0.0.1:{port}", "/api/small" if name == "upstream" else "/api/proxy/small")
-    return port
-
-
 def _ours(run: RunDirectory, upstream: int) -> int:
     port = ports.choose()
     env = {"PORT": str(port), "NEXT_PUBLIC_API_URL": f"http://127.0.0.1:{upstream}"}
-    start([*_pinned(PROXY_CORE), sys.executable, "-m", "proxy_under_test"], run=run, name="ours", env=env)
-    _await(f"http://127.0.0.1:{port}", "/api/proxy/small")
+    start([*nginx.pinned(PROXY_CORE), sys.executable, "-m", "proxy_under_test"], run=run, name="ours", env=env)
+    nginx.await_ok(f"http://127.0.0.1:{port}", "/api/proxy/small")
     return port
-
-
-def _pinned(core: int) -> list[str]:
-    return ["taskset", "-c", str(core)]
-
-
-def _await(base: str, path: str) -> None:
-    with Client(base) as client:
-        poll_until(lambda: client.get(path).status == 200, within_s=START_S, what=f"{base}{path} to serve")

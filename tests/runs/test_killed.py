@@ -48,14 +48,14 @@ def within_s() -> float:
     return NOTHING_AFTER_S * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
-def gone(left: Callable[[], list[str]]) -> None:
+def gone(run: Command, left: Callable[[], list[str]]) -> None:
     """Nothing is left 2 s later; what is, is named."""
     deadline = now() + within_s()
     poll_until(
         seldom(lambda: now() > deadline or not left()), within_s=within_s() + 30, what="a look at what is left"
     )
 
-    assert left() == []
+    assert left() == [], run.said
 
 
 def killed(run: Command, moment: str, kill: Callable[[Command], None]) -> None:
@@ -67,7 +67,7 @@ def killed(run: Command, moment: str, kill: Callable[[Command], None]) -> None:
 
     kill(run)
 
-    gone(lambda: ["the command itself"] if run.process.poll() is None else run.left(run_id))
+    gone(run, lambda: ["the command itself"] if run.process.poll() is None else run.left(run_id))
 
 
 def ctrl_c(run: Command) -> None:
@@ -173,7 +173,7 @@ def strike(run: Command, struck: set[str], word: str) -> None:
 
     os.kill(int((directory / "alive").read_text("ascii").split()[1]), signal.SIGKILL)
 
-    gone(lambda: [str(directory)] if directory.exists() else left_behind(identity))
+    gone(run, lambda: [str(directory)] if directory.exists() else left_behind(identity))
     assert run.process.poll() is None
 
 

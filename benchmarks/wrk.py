@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from harness.errors import HarnessError, UsageError
 
 RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
-QUANTILE = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)$", re.MULTILINE)
+QUANTILE = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)[ ]*$", re.MULTILINE)
 TROUBLE = re.compile(r"(Socket errors:.*|Non-2xx or 3xx responses:.*)")
 TO_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
@@ -39,5 +39,7 @@ def run(url: str, *, connections: int, seconds: int, core: int) -> Load:
     trouble = TROUBLE.search(done.stdout)
     if rate is None or trouble is not None:
         raise HarnessError(f"wrk on {url}: {trouble.group(1) if trouble else done.stdout + done.stderr}")
+    if len(QUANTILE.findall(done.stdout)) != 2:
+        raise HarnessError(f"wrk on {url} told no quantiles:\n{done.stdout}")
     quantiles = {name: float(value) * TO_MS[unit] for name, value, unit in QUANTILE.findall(done.stdout)}
     return Load(float(rate.group(1)), quantiles["50"], quantiles["99"])

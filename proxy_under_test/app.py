@@ -79,15 +79,7 @@ def make_parts(settings: Settings, log: JsonLogger, metrics: Metrics) -> Parts:
         metrics=metrics,
         clock=time.monotonic,
     )
-    metrics.health = lambda: gate.health.known
-    metrics.gauges["proxy_upstream_connections_open"] = (
-        "Connections to the upstream.",
-        lambda: transport.open_connections,
-    )
-    metrics.gauges["proxy_upstream_connections_idle"] = (
-        "Connections that wait for a request.",
-        lambda: transport.idle_connections,
-    )
+    _watch(metrics, gate, transport)
     return Parts(
         transport=transport,
         gate=gate,
@@ -105,6 +97,18 @@ def make_parts(settings: Settings, log: JsonLogger, metrics: Metrics) -> Parts:
         journal=Journal(log, metrics, make_sink(settings, log, metrics)),
         prefix=upstream.prefix,
         upstream_url=f"{'https' if upstream.tls else 'http'}://{upstream.authority.decode('ascii')}",
+    )
+
+
+def _watch(metrics: Metrics, gate: HealthGate, transport: Transport) -> None:
+    metrics.health = lambda: gate.health.known
+    metrics.gauges["proxy_upstream_connections_open"] = (
+        "Connections to the upstream.",
+        lambda: transport.open_connections,
+    )
+    metrics.gauges["proxy_upstream_connections_idle"] = (
+        "Connections that wait for a request.",
+        lambda: transport.idle_connections,
     )
 
 

@@ -33,8 +33,8 @@ def prove_links(endpoint: str, run: RunDirectory) -> str:
             address = f"127.0.0.1:{upstream.getsockname()[1]}"
             link = server.create(f"{run.id}-preflight", address, listen=f"127.0.0.1:{ports.choose()}")
             try:
-                _prove_passing(link, upstream)
-                _prove_refusing(link)
+                prove_passing(link, upstream)
+                prove_refusing(link)
             finally:
                 link.remove()
     except EnvironmentUnavailable:
@@ -44,7 +44,8 @@ def prove_links(endpoint: str, run: RunDirectory) -> str:
     return server.version
 
 
-def _prove_passing(link: Link, upstream: socket.socket) -> None:
+def prove_passing(link: Link, upstream: socket.socket) -> None:
+    """One connection through the link must arrive at ``upstream``, which waits for one with a time-out."""
     host, port = link.listen
     try:
         with socket.create_connection((host, port), timeout=ARRIVE_S):
@@ -56,7 +57,8 @@ def _prove_passing(link: Link, upstream: socket.socket) -> None:
         ) from exc
 
 
-def _prove_refusing(link: Link) -> None:
+def prove_refusing(link: Link) -> None:
+    """One connect to the link must be refused while it is disabled."""
     host, port = link.listen
     with link.disabled():
         met = connect_outcome(host, port)

@@ -1,4 +1,4 @@
-"""A run that does nothing but hold the embedded environment, to be killed."""
+"""A run that does nothing but hold its environment, the embedded one or another, and one link, to be killed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import signal
 import sys
 from pathlib import Path
 
-from harness.environment.embedded import EmbeddedEnvironment, for_worker
+from harness.environment.chosen import Environment
+from harness.environment.endpoints import for_worker
 from harness.environment.rundir import RunDirectory
+from harness.toxiproxy.client import LinkServer
 
 
 def main() -> None:
-    """Start everything in the folder given, say where it is, and wait for the end."""
-    run = RunDirectory.create(sys.argv[2], parent=Path(sys.argv[1]))
-    endpoints = EmbeddedEnvironment().start(run)
+    """Start everything in the folder given (and as chosen: --env, --toxiproxy), say where, and wait for the end."""
+    place, run_id, *chosen = sys.argv[1:]
+    run = RunDirectory.create(run_id, parent=Path(place))
+    endpoints = Environment(*chosen).start(run)
     share = for_worker(endpoints, "gw0")
+    LinkServer(endpoints.toxiproxy).create(f"{run.id}-link", "127.0.0.1:1")
     print(json.dumps({"database": share.database_url, **endpoints.to_json()}), flush=True)
     signal.pause()
 

@@ -1,0 +1,146 @@
+"""What containers promise: the official images or others, this machine alone, nothing left."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.clock import poll_until
+from harness.environment.chosen import Environment
+from harness.environment.endpoints import for_worker, postgres_version, redis_version
+from harness.environment.leaks import left_behind
+from harness.environment.preflight import prove_links
+from harness.environment.rundir import RunDirectory
+from harness.errors import EnvironmentUnavailable
+
+docker = pytest.importorskip("docker")
+from harness.environment.containers import DIRECTORY, HOST, IMAGES, RUN, _host, _image  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+WITHIN_S = 20.0  # wall seconds; a daemon on a busy machine takes its time
+
+
+@pytest.fixture
+def daemon() -> Iterator[Any]:
+    """A Docker daemon that has the images; with DOCKER_HOST set its absence is no excuse."""
+    try:
+        client = docker.from_env()
+        client.ping()
+    except docker.errors.DockerException as exc:
+        if "DOCKER_HOST" in os.environ:
+            raise
+        pytest.skip(f"no Docker daemon answers: {exc}")
+    yield client
+    client.close()
+
+
+def of_run(daemon: Any, run_id: str) -> list[Any]:
+    found: list[Any] = daemon.containers.list(all=True, filters={"label": f"{RUN}={run_id}"}, ignore_removed=True)
+    return found
+
+
+def test_the_servers_are_real_ones_on_this_machine_alone(daemon: Any, run: RunDirectory) -> None:
+    """PostgreSQL, Redis and Toxiproxy answer, say what they are, and are published on 127.0.0.1 only."""
+    environment = Environment("containers", "container")
+    endpoints = environment.start(run)
+    share = for_worker(endpoints, "gw0")
+    published = [
+        binding["HostIp"]
+        for container in of_run(daemon, run.id)
+        for bindings in container.attrs["NetworkSettings"]["Ports"].values()
+        for binding in bindings or ()
+    ]
+
+    assert postgres_version(endpoints.postgres)
+    assert redis_version(endpoints.redis)
+    assert share.database_url.startswith("postgresql://postgres:")
+    assert published == ["127.0.0.1"] * 2
+    assert {"postgres", "redis", "toxiproxy"} == endpoints.versions.keys()
+    assert (endpoints.kind, endpoints.toxiproxy_kind) == ("containers", "container")
+
+    environment.stop()
+    assert of_run(daemon, run.id) == []
+
+
+def test_a_killed_run_leaves_no_container(daemon: Any, open_place: Path) -> None:
+    """After SIGKILL the remover takes the containers away, and goes itself."""
+    run_id = secrets.token_hex(4)
+    command = [sys.executable, "-m", "tests.environment.owner", str(open_place), run_id, "containers", "container"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        assert json.loads(owner.stdout.readline())["kind"] == "containers"
+        assert len(of_run(daemon, run_id)) == 3
+
+        owner.kill()
+
+    poll_until(lambda: not of_run(daemon, run_id), within_s=WITHIN_S, what="the containers to go")
+    poll_until(lambda: not left_behind(run_id), within_s=WITHIN_S, what="the run to leave nothing")
+
+
+def test_a_later_run_sweeps_what_even_the_remover_left(daemon: Any, run: RunDirectory) -> None:
+    """A container whose run is gone goes with the next start; one of a run that lives stays."""
+    dead, alive = [
+        daemon.containers.create(_image("toxiproxy"), labels={RUN: name, HOST: _host(), DIRECTORY: directory})
+        for name, directory in (("dead", "/nowhere/errorpath-0-dead"), (f"{run.id}-other", str(run.path)))
+    ]
+    environment = Environment("embedded", "container")
+
+    environment.start(run)
+    left = {container.id for container in of_run(daemon, "dead") + of_run(daemon, f"{run.id}-other")}
+    environment.stop()
+
+    alive.remove()
+    assert left == {alive.id}
+    assert dead.id not in left
+
+
+def test_toxiproxy_behind_published_ports_is_found_out(daemon: Any, run: RunDirectory) -> None:
+    """The real thing: a container with a network of its own does not reach this machine's loopback."""
+    published = {f"{port}/tcp": ("127.0.0.1", None) for port in (8474, 8666)}
+    container = daemon.containers.run(_image("toxiproxy"), ["-host=0.0.0.0"], detach=True, ports=published)
+    try:
+        container.reload()
+        port = container.attrs["NetworkSettings"]["Ports"]["8474/tcp"][0]["HostPort"]
+
+        with pytest.raises(EnvironmentUnavailable, match="--network host"):
+            poll_until(lambda: proved(f"127.0.0.1:{port}", run), within_s=WITHIN_S, what="Toxiproxy to answer")
+    finally:
+        container.remove(force=True)
+
+
+def proved(endpoint: str, run: RunDirectory) -> str | None:
+    """None while its API does not answer yet."""
+    try:
+        return prove_links(endpoint, run)
+    except EnvironmentUnavailable as exc:
+        if "no Toxiproxy server answers" in str(exc):
+            return None
+        raise
+
+
+def test_an_image_that_cannot_be_had_is_a_reason(
+    daemon: Any, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The image and the variable that names another are in the message, and nothing is left."""
+    monkeypatch.setenv(IMAGES["redis"][0], "errorpath-ci/no-such-image@sha256:" + "0" * 64)
+
+    with pytest.raises(EnvironmentUnavailable, match=r"no-such-image.*ERRORPATH_REDIS_IMAGE"):
+        Environment("containers").start(run)
+
+    assert of_run(daemon, run.id) == []
+
+
+def test_no_daemon_is_a_reason(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a daemon the choice is not replaced by another, and the message says what to do."""
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+
+    with pytest.raises(EnvironmentUnavailable, match=r"no Docker daemon answers.*--env embedded"):
+        Environment("containers").start(run)

@@ -17,7 +17,7 @@ import pytest
 
 from harness.choices import Choices, add_choices, paths_in
 from harness.errors import HarnessError, UsageError
-from harness.plugin import hooks, orphan, outcomes
+from harness.plugin import ctrl_c, hooks, orphan, outcomes
 from harness.plugin.controller import Controller
 from harness.plugin.fixtures import *  # noqa: F403  # fixtures are found by name
 from harness.plugin.scenario_index import scenarios_folder
@@ -48,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     told = getattr(config, "workerinput", {}).get(WORKER_INPUT)
     if told is not None:
         orphan.leave_with(json.loads(told)["controller"])
+        ctrl_c.leave_to_controller()
     if hasattr(config, "workerinput") or config.option.collectonly or not _reaches_scenarios(config):
         return
     try:
@@ -97,11 +98,16 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Follow the run from the controller."""
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionstart(session: pytest.Session) -> Generator[None, None, None]:
+    """Follow the run from the controller, while xdist starts the workers."""
     run = session.config.stash.get(RUN, None)
-    if run is not None:
-        session.config.pluginmanager.register(Controller(session.config, run), "errorpath-controller")
+    if run is None:
+        yield
+        return
+    session.config.pluginmanager.register(Controller(session.config, run), "errorpath-controller")
+    with ctrl_c.kept_from_children():
+        yield
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

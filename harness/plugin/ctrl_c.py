@@ -1,0 +1,28 @@
+"""Ctrl-C at a terminal reaches every process there; of ours only the controller acts on it.
+
+A worker that is still being imported would otherwise end with a traceback on the terminal.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def kept_from_children() -> Iterator[None]:
+    """Processes started in the block do not notice a Ctrl-C until they say how they take it; we do."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def leave_to_controller() -> None:
+    """From now on a Ctrl-C is none of this worker's business; what it starts takes it as ever."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])

@@ -5,10 +5,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 .DEFAULT_GOAL := help
-.PHONY: help check test lint types laws format bench lock clean
+.PHONY: help check test lint types laws format bench combinations lock clean
 
 help:  ## what there is
-	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*##/\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*##/\1\t/' | expand -t 14
 
 check: $(READY)  ## the main job: the reference proxy through every error path
 	@$(BIN)/errorpath check $(ARGS)
@@ -29,6 +29,9 @@ format: $(READY)  ## put the sources into the house format
 
 bench: $(READY)  ## the README's figures; needs nginx and wrk
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+combinations: $(READY)  ## the same verdicts on every environment and Toxiproxy; needs Docker and toxiproxy-server
+	@$(BIN)/python -m tests.combinations $(ARGS)
 
 lock: $(READY)  ## resolve the versions anew
 	@$(BIN)/python .ci/lock.py

@@ -1,0 +1,87 @@
+"""``python -m tests.combinations``: the same verdicts wherever the servers come from.
+
+Checks the reference proxy on four combinations of environment and Toxiproxy server and compares the verdicts: all
+must be there, equal, and say something.  What a combination needs and this machine lacks is a failure, not a skip.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from harness.contract.catalogue import CATALOGUE
+
+COMBINATIONS = (
+    ("embedded", "embedded"),
+    ("embedded", "binary"),
+    ("containers", "container"),
+    ("containers", "embedded"),
+)
+FAMILIES = ("retry", "timeout", "troubleshooting", "recovery")  # recovery as soon as the catalogue has it
+WITHIN_S = 600.0
+ERRORPATH = str(Path(sys.executable).with_name("errorpath"))
+
+Verdicts = dict[str, str]
+
+
+def main() -> int:
+    """Run every combination and compare; 1 when they differ or one of them could not tell."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-n", dest="workers", default="auto")
+    parser.add_argument("--out", type=Path, default=None, help="keep the results there")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        out = given.out or Path(folder)
+        verdicts = {
+            f"{env}/{toxiproxy}": check(env, toxiproxy, given.workers, out / f"{env}-{toxiproxy}")
+            for env, toxiproxy in COMBINATIONS
+        }
+    troubles = compared(verdicts)
+    for trouble in troubles:
+        print(trouble)
+    bad = len({trouble.partition(" ")[0] for trouble in troubles})
+    print(f"{len(COMBINATIONS) - bad} passed, {bad} failed")
+    return 1 if troubles else 0
+
+
+def paths() -> list[str]:
+    """The error paths of the families."""
+    return [path.id for path in CATALOGUE if path.family in FAMILIES]
+
+
+def check(env: str, toxiproxy: str, workers: str, out: Path) -> Verdicts:
+    """The verdicts of one combination."""
+    command = [ERRORPATH, "check", "--env", env, "--toxiproxy", toxiproxy]
+    command += ["-n", workers, "--only", ",".join(paths()), "--out", str(out)]
+    print(f"\n== {env}/{toxiproxy} ==", flush=True)
+    done = subprocess.run(command, timeout=WITHIN_S, check=False)
+    results = out / "results.json"
+    if not results.exists():
+        print(f"it ended with {done.returncode} and left no results")
+        return {}
+    data: dict[str, Any] = json.loads(results.read_text("utf-8"))
+    print(f"{data['environment']}/{data['toxiproxy']}: {data['versions']}")
+    return {path["id"]: path["verdict"] for path in data["paths"]}
+
+
+def compared(verdicts: dict[str, Verdicts]) -> list[str]:
+    """What is wrong, a line each that begins with the combination; empty when all agree and say something."""
+    first, *_ = verdicts.values()
+    troubles = []
+    for combination, found in verdicts.items():
+        for path in paths():
+            verdict = found.get(path, "no verdict")
+            if verdict in ("invalid", "no verdict"):
+                troubles.append(f"{combination} {path}: {verdict}")
+            elif verdict != first.get(path):
+                troubles.append(f"{combination} {path}: {verdict}, and elsewhere {first.get(path)}")
+    return troubles
+
+
+if __name__ == "__main__":
+    sys.exit(main())

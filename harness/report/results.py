@@ -57,9 +57,14 @@ class Results:
             "witness": _joined(records, "witness"),
             "attempts": next((record["attempts"] for record in records if record["attempts"]), []),
             "wall_s": round(sum(record["wall_s"] for record in records), 3),
-            "reproduce": f"errorpath check --target {self.target} --only {identity} --seed {self.seed}",
+            "reproduce": f"errorpath check --target {self.target} --only {identity} --seed {self.seed}" + self._where(),
             "cases": records,
         }
+
+    def _where(self) -> str:
+        """The flags of an environment that is not the usual one."""
+        chosen = {"env": self.environment, "toxiproxy": self.toxiproxy}
+        return "".join(f" --{name} {value}" for name, value in chosen.items() if value != "embedded")
 
     def to_json(self) -> dict[str, Any]:
         """The whole file, as plain data."""

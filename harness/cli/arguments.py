@@ -62,7 +62,7 @@ def _paths(commands: _Commands) -> None:
 
 def _up(commands: _Commands) -> None:
     parser = _command(commands, "up", "the whole stack on the documented ports, until Ctrl-C")
-    parser.add_argument("--env", default="embedded", help="embedded")
+    parser.add_argument("--env", default="embedded", help="embedded or containers")
     parser.add_argument("--target", default="reference", help="the proxy: a name in targets/ or a file")
     for hop, port in DOCUMENTED_PORTS.items():
         parser.add_argument(f"--{hop}-port", type=int, default=port, metavar="PORT", help=f"default: {port}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import platform
 import shutil
 import socket
@@ -18,6 +19,7 @@ from rich.table import Table
 
 from harness.cli.arguments import DOCUMENTED_PORTS
 from harness.environment import wheels
+from harness.environment.servers import BINARY
 from harness.errors import HarnessError
 from harness.traffic.refusals import Refusals
 
@@ -62,8 +64,8 @@ def _findings() -> Iterator[Finding]:
     yield Finding("refused connects", counted, seen, "counting tries against a closed port")
     yield _libfaketime()
     yield _docker()
+    yield _toxiproxy()
     for program, purpose in {
-        "toxiproxy-server": "conformance of our link server with the real one",
         "nginx": "make bench; checking nginx",
         "wrk": "make bench",
         "haproxy": "checking HAProxy",
@@ -95,7 +97,13 @@ def _docker() -> Finding:
     version = _said(client, "version", "--format", "{{.Server.Version}}") if client else None
     seen = f"daemon {version}" if version else "client only: no daemon answers" if client else "not found"
     library = importlib.util.find_spec("testcontainers") is not None
-    return Finding("Docker", bool(version), seen + ("" if library else "; testcontainers is missing"), "containers")
+    seen += "" if library else "; testcontainers is missing"
+    return Finding("Docker", bool(version), seen, "--env containers")
+
+
+def _toxiproxy() -> Finding:
+    path = os.environ.get(BINARY) or shutil.which("toxiproxy-server")
+    return Finding("toxiproxy-server", path is not None, path or "not on PATH", "--toxiproxy binary")
 
 
 def _program(name: str, purpose: str) -> Finding:

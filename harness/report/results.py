@@ -57,7 +57,7 @@ class Results:
             "witness": _joined(records, "witness"),
             "attempts": next((record["attempts"] for record in records if record["attempts"]), []),
             "wall_s": round(sum(record["wall_s"] for record in records), 3),
-            "reproduce": f"errorpath check --target {self.target} --only {identity} --seed {self.seed}" + self._where(),
+            "reproduce": f"errorpath check --target {self.target} --only {identity}{self._where()} --seed {self.seed}",
             "cases": records,
         }
 

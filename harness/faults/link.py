@@ -132,8 +132,8 @@ class Latency(_Toxic):
         return {"latency": round(stage.clock.wall(self.target_s) * MS), "jitter": 0}
 
     def quiet_s(self, stage: Stage) -> float:
-        """Nothing comes sooner than the latency."""
-        return min(QUIET_S, stage.clock.wall(self.target_s))
+        """Nothing comes sooner than the latency; half of it leaves a busy machine time to notice."""
+        return min(QUIET_S, stage.clock.wall(self.target_s) / 2)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from harness.faults.canary import CANARY_S, answer
 from harness.toxiproxy.client import Link
 from harness.toxiproxy.witness import Connected
 
+CANARIES = 5  # at most; one that is read too late says nothing
 CLOSED_S = 0.5  # wall seconds for a canary's connection to be gone behind the link, too; it takes a few milliseconds
 
 
@@ -60,7 +61,7 @@ class Tapped:
     def applied(self, name: str) -> None:
         """The toxic is on the link.  FaultNotWitnessed when a canary does not meet its effect."""
         before = {connection.id for connection in _report(self._tap)}
-        met, after_s = self._ask(self._within_s)
+        met, after_s = self._meet()
         if met != self._shows:
             raise FaultNotWitnessed(
                 f"toxic {name} is on link {self._link.name!r}, and a canary met {met!r} after {after_s:.3f} s, "
@@ -70,6 +71,14 @@ class Tapped:
         with contextlib.suppress(HarnessError):  # what is still open then is a connection of somebody else
             poll_until(lambda: self._gone_since(before), within_s=CLOSED_S, what="the canary's connection to end")
         self._known = {connection.id: connection.received_down for connection in _report(self._tap)}
+
+    def _meet(self) -> tuple[str, float]:
+        """What a canary meets; asked again where a stall of this machine hid whether an answer came in time."""
+        for _ in range(CANARIES):
+            met, after_s = self._ask(self._within_s)
+            if met != "bytes" or after_s < self._within_s:
+                break
+        return met, after_s
 
     def _ask(self, within_s: float) -> tuple[str, float]:
         return answer(*self._link.listen, self._link.question, within_s)

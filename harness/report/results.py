@@ -57,10 +57,11 @@ class Results:
             "witness": _joined(records, "witness"),
             "attempts": next((record["attempts"] for record in records if record["attempts"]), []),
             "wall_s": round(sum(record["wall_s"] for record in records), 3),
-            "reproduce": f"errorpath check --target {self.target} --only {identity}{self._where()} --seed {self.seed}",
+            "reproduce": f"errorpath check --target {self.target} --only {identity} --seed {self.seed}{self._where}",
             "cases": records,
         }
 
+    @property
     def _where(self) -> str:
         """The flags of an environment that is not the usual one."""
         chosen = {"env": self.environment, "toxiproxy": self.toxiproxy}

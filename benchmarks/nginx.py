@@ -1,4 +1,8 @@
-"""nginx as the upstream of a benchmark, and as the proxy to compare with."""
+"""nginx as the upstream of a benchmark, and as the proxy to compare with.
+
+It forwards what the reference proxy forwards: the client's headers, Forwarded and X-Forwarded-*, Via and a request
+id, on kept-alive connections upstream; and like the reference proxy it writes a log of every request to a file.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ LARGE, HUGE = 64 << 10, 1 << 20
 COMMON = """
 pid {dir}/{name}.pid; error_log stderr warn; worker_processes 1; daemon off; master_process off;
 events {{ worker_connections 4096; }}
-http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {dir}/{name}-body;
+http {{ access_log {log}; keepalive_requests 100000000; client_body_temp_path {dir}/{name}-body;
   proxy_temp_path {dir}/{name}-proxy; fastcgi_temp_path {dir}/{name}-f; uwsgi_temp_path {dir}/{name}-u;
   scgi_temp_path {dir}/{name}-s;
   server_tokens off; tcp_nodelay on; default_type text/plain;
@@ -35,7 +39,11 @@ FORWARD = (
   upstream api {{ server 127.0.0.1:{upstream}; keepalive 128; }}
   server {{ listen 127.0.0.1:{port} backlog=4096;
     location /api/proxy/ {{ proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering on;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_pass http://api/api/; }} }} }}
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-Host $http_host; proxy_set_header X-Real-IP $remote_addr;
+      proxy_set_header Forwarded "for=$remote_addr;host=$http_host;proto=$scheme";
+      proxy_set_header Via "1.1 nginx"; proxy_set_header X-Request-ID $request_id;
+      add_header Via "1.1 nginx"; add_header X-Request-ID $request_id; proxy_pass http://api/api/; }} }} }}
 """
 )
 
@@ -46,7 +54,8 @@ def start_nginx(run: RunDirectory, name: str, configuration: str, core: int, ups
     (folder / "large").write_bytes(b"x" * LARGE)
     (folder / "huge").write_bytes(b"x" * HUGE)
     port = ports.choose()
-    text = configuration.format(dir=folder, name=name, port=port, upstream=upstream, small="x" * 64)
+    log = "off" if name == "upstream" else folder / "access.log"  # as the proxy it is compared with writes its own
+    text = configuration.format(log=log, dir=folder, name=name, port=port, upstream=upstream, small="x" * 64)
     file = folder / "nginx.conf"
     file.write_text(text, "utf-8")
     start([*pinned(core), "nginx", "-p", str(folder), "-c", str(file)], run=run, name=name)

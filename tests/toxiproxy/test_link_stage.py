@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any, cast
 
@@ -194,6 +194,26 @@ def test_a_reset_follows_a_fin_and_nothing_follows_a_reset(how: End) -> None:
             flow.end(given_end)
             ends.append(ear.end)
         assert ends == [End.FIN, how, None, None]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("change", [Flow.remove, Flow.update], ids=["removed", "updated"])
+def test_a_sender_goes_on_when_what_it_stood_for_has_just_left(change: Callable[[Flow, Applied], None]) -> None:
+    """A toxic that has passed the last byte of more than it may hold, and is changed then, keeps nobody waiting."""
+
+    async def scenario() -> None:
+        ear = Ear()
+        flow = flow_to(ear)
+        slicer = Applied("s", "slicer", "upstream", 1, Slicer(1 << 20, 0, 60_000_000))
+        flow.add(slicer)
+        flow.feed(b"x" * (100 << 10))
+        assert (len(ear.heard), ear.reading) == (100 << 10, False)  # passed, and the slicer waits a minute
+
+        change(flow, slicer)
+
+        assert ear.reading
+        flow.discard()
 
     run(scenario())
 

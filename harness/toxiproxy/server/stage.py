@@ -132,6 +132,8 @@ class Stage:
             self._queue.appendleft(rest)
         self._current = None
         self._configure()
+        if self._held <= self._limit:
+            self._host.drained(self)
         self._next()
 
     def leave(self) -> None:
@@ -152,9 +154,8 @@ class Stage:
         self._stop_moments()
         self._queue.clear()
         self._current = None
-        if self._held:
-            self._held = 0
-            self._host.drained(self)
+        self._held = 0
+        self._host.drained(self)  # also where the last byte has just left: the sender still stands for it
 
     # what the toxic does
 

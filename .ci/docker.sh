@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# docker.sh start DIR: a Docker daemon of our own that keeps everything below DIR, installed first where need be.
+# docker.sh start DIR: a Docker daemon of our own that keeps everything below DIR, installed first where need be; prints
+# the DOCKER_HOST to use, which is that of a daemon that answers already where there is one.
 # docker.sh stop DIR: its end, without a trace.
 set -euo pipefail
 PATH="$PATH:/usr/sbin:/sbin"
@@ -7,20 +8,26 @@ dir=$2
 socket="unix://$dir/docker.sock"
 
 install() {
-  command -v dockerd iptables debootstrap > /dev/null && return
+  local program missing=""
+  for program in docker dockerd iptables debootstrap; do command -v "$program" > /dev/null || missing=1; done
+  [ -n "$missing" ] || return 0
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends docker.io iptables debootstrap
 }
 
 start() {
-  install
+  if docker version > /dev/null 2>&1; then
+    echo "${DOCKER_HOST:-unix:///var/run/docker.sock}"
+    return
+  fi
+  install >&2
   mkdir -p "$dir"
   # in a session of its own, so that a Ctrl-C reaches this script's caller first, who then stops it in order
   setsid dockerd --storage-driver=overlay2 --data-root "$dir/data" --exec-root "$dir/exec" \
     --pidfile "$dir/docker.pid" -H "$socket" > "$dir/dockerd.log" 2>&1 < /dev/null &
   for _ in $(seq 60); do
-    docker -H "$socket" version > /dev/null 2>&1 && return
+    docker -H "$socket" version > /dev/null 2>&1 && { echo "$socket"; return; }
     sleep 0.5
   done
   echo "dockerd did not start within 30 s; its last words:" >&2

@@ -6,14 +6,15 @@ PATH="$PATH:/usr/sbin:/sbin"
 dir=$1 toxiproxy=$2
 cd "$(dirname "$0")/.."
 
-names() { .venv/bin/python -c 'from harness.environment.containers import IMAGES; print(*(i[1] for i in IMAGES.values()))'; }
 official() {
-  local image
-  for image in $(names); do timeout 120 docker pull -q "$image" >&2 || return 1; done
+  local image names
+  names=$(.venv/bin/python -c 'from harness.environment.containers import IMAGES; print(*(i[1] for i in IMAGES.values()))') || return 1
+  for image in $names; do timeout 120 docker pull -q "$image" >&2 || return 1; done
 }
 
 debian() {
   local root="$dir/debian"
+  command -v debootstrap > /dev/null || { apt-get update -qq; apt-get install -y -qq debootstrap; } >&2
   mkdir -p "$root"
   mount -t tmpfs -o size=3g errorpath "$root"  # dpkg syncs every file, which costs minutes on a busy disk
   debootstrap --variant=minbase --include=redis-server,postgresql bookworm "$root" > "$dir/debootstrap.log" 2>&1 ||

@@ -9,10 +9,12 @@ would not refuse, for Docker's port proxy accepts for it.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import platform
 import secrets
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,23 +134,34 @@ def _remove(container: Any) -> None:
 
 
 @contextlib.contextmanager
-def _daemon() -> Any:
+def _daemon() -> Iterator[Any]:
     """The Docker daemon.  EnvironmentUnavailable, with the reason, when none answers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # docker leaves the socket of a failed connect open
+        client, reason = _asked()
+        gc.collect()
+    if client is None:
+        raise EnvironmentUnavailable(_no_daemon(reason))
     try:
-        client = docker.from_env(timeout=DAEMON_S)
-    except DockerException as exc:
-        raise EnvironmentUnavailable(_no_daemon(exc)) from exc
-    try:
-        client.ping()
         yield client
     except (DockerException, OSError) as exc:
-        raise EnvironmentUnavailable(_no_daemon(exc)) from exc
+        raise EnvironmentUnavailable(_no_daemon(str(exc))) from exc
     finally:
         client.close()
 
 
-def _no_daemon(exc: Exception) -> str:
-    return f"no Docker daemon answers ({exc}); start one, set DOCKER_HOST, or choose --env embedded"
+def _asked() -> tuple[Any, str]:
+    """A client whose daemon has answered; else None and the reason, without the exception that holds the socket."""
+    try:
+        client = docker.from_env(timeout=DAEMON_S)
+        client.ping()
+    except (DockerException, OSError) as exc:
+        return None, str(exc)
+    return client, ""
+
+
+def _no_daemon(reason: str) -> str:
+    return f"no Docker daemon answers ({reason}); start one, set DOCKER_HOST, or choose --env embedded"
 
 
 def _host() -> str:

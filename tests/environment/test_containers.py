@@ -21,8 +21,8 @@ from harness.environment.preflight import prove_links
 from harness.environment.rundir import RunDirectory
 from harness.errors import EnvironmentUnavailable
 
-docker = pytest.importorskip("docker")
-from harness.environment.containers import DIRECTORY, HOST, IMAGES, RUN, _host, _image  # noqa: E402
+pytest.importorskip("testcontainers")
+from harness.environment.containers import DIRECTORY, HOST, IMAGES, RUN, _daemon, _host, _image  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 20.0  # wall seconds; a daemon on a busy machine takes its time
@@ -30,16 +30,16 @@ WITHIN_S = 20.0  # wall seconds; a daemon on a busy machine takes its time
 
 @pytest.fixture
 def daemon() -> Iterator[Any]:
-    """A Docker daemon that has the images; with DOCKER_HOST set its absence is no excuse."""
+    """A Docker daemon that has the images; with DOCKER_HOST set there is no excuse."""
     try:
-        client = docker.from_env()
-        client.ping()
-    except docker.errors.DockerException as exc:
-        if "DOCKER_HOST" in os.environ:
+        with _daemon() as client:
+            for name in IMAGES:
+                client.images.get(_image(name))  # nothing is fetched for a test
+            yield client
+    except EnvironmentUnavailable as exc:
+        if os.environ.get("DOCKER_HOST"):
             raise
-        pytest.skip(f"no Docker daemon answers: {exc}")
-    yield client
-    client.close()
+        pytest.skip(str(exc))
 
 
 def of_run(daemon: Any, run_id: str) -> list[Any]:
@@ -144,3 +144,23 @@ def test_no_daemon_is_a_reason(run: RunDirectory, monkeypatch: pytest.MonkeyPatc
 
     with pytest.raises(EnvironmentUnavailable, match=r"no Docker daemon answers.*--env embedded"):
         Environment("containers").start(run)
+
+
+@pytest.mark.parametrize("choice", [("--env", "containers"), ("--toxiproxy", "container")], ids=" ".join)
+def test_the_command_ends_with_3_without_a_daemon(choice: tuple[str, str], tmp_path: Path) -> None:
+    """One line says why, and no verdict is given."""
+    errorpath = Path(sys.executable).with_name("errorpath")
+    environment = {**os.environ, "DOCKER_HOST": "unix:///nowhere/docker.sock"}
+
+    done = subprocess.run(
+        [errorpath, "check", *choice, "--only", "cors-vary", "--out", tmp_path],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 3
+    assert "no Docker daemon answers" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -135,17 +135,19 @@ def _remove(container: Any) -> None:
 
 @contextlib.contextmanager
 def _daemon() -> Iterator[Any]:
-    """The Docker daemon.  EnvironmentUnavailable, with the reason, when none answers."""
+    """The Docker daemon.  EnvironmentUnavailable, with the reason, when none answers or it fails in the block."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # docker leaves the socket of a failed connect open
         client, reason = _asked()
         gc.collect()
     if client is None:
-        raise EnvironmentUnavailable(_no_daemon(reason))
+        raise EnvironmentUnavailable(
+            f"no Docker daemon answers ({reason}); start one, set DOCKER_HOST, or choose --env embedded"
+        )
     try:
         yield client
     except (DockerException, OSError) as exc:
-        raise EnvironmentUnavailable(_no_daemon(str(exc))) from exc
+        raise EnvironmentUnavailable(f"the Docker daemon does not do its part: {exc}") from exc
     finally:
         client.close()
 
@@ -158,10 +160,6 @@ def _asked() -> tuple[Any, str]:
     except (DockerException, OSError) as exc:
         return None, str(exc)
     return client, ""
-
-
-def _no_daemon(reason: str) -> str:
-    return f"no Docker daemon answers ({reason}); start one, set DOCKER_HOST, or choose --env embedded"
 
 
 def _host() -> str:

@@ -22,7 +22,7 @@ from harness.environment.rundir import RunDirectory
 from harness.errors import EnvironmentUnavailable
 
 pytest.importorskip("testcontainers")
-from harness.environment.containers import DIRECTORY, HOST, IMAGES, RUN, _daemon, _host, _image  # noqa: E402
+from harness.environment.containers import DIRECTORY, HOST, IMAGES, RUN, _daemon, _host, _image
 
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 20.0  # wall seconds; a daemon on a busy machine takes its time

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from harness.environment import servers, wheels
 from harness.environment.endpoints import Endpoints, WorkerEndpoints, for_worker
@@ -42,7 +42,12 @@ class EmbeddedEnvironment:
             if name in self._names:
                 find()  # nothing is started for want of a wheel
         with ThreadPoolExecutor(len(starts)) as pool:
-            pending = {name: pool.submit(starts[name], run) for name in self._names}
+            try:
+                pending = {name: pool.submit(starts[name], run) for name in self._names}
+                wait(pending.values())
+            except BaseException:
+                run.cease()  # an interrupt does not wait until all are ready: what is starting ends, and its thread
+                raise
         failures = []
         for name, future in pending.items():
             try:

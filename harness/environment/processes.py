@@ -104,6 +104,8 @@ def start(
     ``env`` is all it gets beside the run's own few variables.  ``user`` (root only) is the account it runs as.
     ``remove`` is deleted after it has gone.  HarnessError when the program cannot be executed.
     """
+    if run.ceased:
+        raise HarnessError(f"{name} is not started: the run is ending")
     log = run.log_file(name)
     child_env = run.environment() | ({"HOME": str(run.path)} if user else {}) | dict(env or {})
     leash = Leash(

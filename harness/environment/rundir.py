@@ -54,6 +54,7 @@ class RunDirectory:
         self._lock = lock
         self._owner = os.getpid()
         self._held: list[Stoppable] = []
+        self.ceased = False
         self._leash = Leash(env=self.environment(), lock=path / LOCK, log=path / "run.warden.log", remove=path)
         self._leash.first_report()
         atexit.register(self.remove)
@@ -98,8 +99,16 @@ class RunDirectory:
         return Path(path)
 
     def hold(self, part: Stoppable) -> None:
-        """End ``part`` before the directory goes."""
+        """End ``part`` before the directory goes; at once, when the run has ceased while it was starting."""
         self._held.append(part)
+        if self.ceased:
+            part.ask_to_stop(0.0)
+
+    def cease(self) -> None:
+        """End every process of the run at once, and start no other; the directory stays until `remove`."""
+        self.ceased = True
+        for part in self._held:
+            part.ask_to_stop(0.0)
 
     def remove(self) -> None:
         """Stop every process of the run, all at once, then delete the directory; does nothing the second time."""

@@ -17,6 +17,7 @@ from harness.clock import poll_until
 from harness.environment.leaks import left_behind
 from harness.environment.processes import start
 from harness.environment.rundir import RunDirectory
+from tests.patience import gone_within_s
 
 OWNER = "tests.environment.owner"
 ROOT = Path(__file__).parents[2]
@@ -64,11 +65,11 @@ def test_a_killed_run_leaves_nothing(open_place: Path, ending: signal.Signals, t
         assert len([line for line in held if line.startswith("listener")]) >= 3
 
         os.killpg(owner.pid, ending)
-        owner.wait(WITHIN_S)
+        owner.wait(gone_within_s())
 
     poll_until(
         lambda: left_behind(run_id) == [] and list(open_place.iterdir()) == [],
-        within_s=WITHIN_S,
+        within_s=gone_within_s(),
         what=f"everything to go after {ending.name}: {held}",
     )
     assert segments_of(pids) == []

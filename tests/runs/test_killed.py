@@ -11,9 +11,9 @@ import pytest
 
 from harness.clock import now, poll_until
 from harness.environment.leaks import left_behind
+from tests.patience import gone_within_s
 from tests.runs.command import Command, checking, seldom
 
-NOTHING_AFTER_S = 2.0
 EVENT_S = 90.0  # a moment comes after 3 s on an idle machine
 EARLIER = {"results.json": '{"earlier": true}', "junit.xml": "<earlier/>"}
 QUICK = ("cors-allowed", "timeout-silent", "timeout-trickle", "error-timeout")
@@ -43,16 +43,11 @@ def in_out(run: Command) -> dict[str, str]:
     return {path.name: path.read_text("utf-8") for path in run.out.iterdir()}
 
 
-def within_s() -> float:
-    """2 s where there is a core for whoever wants one; so many times longer as more of them want it."""
-    return NOTHING_AFTER_S * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
 def gone(run: Command, left: Callable[[], list[str]]) -> None:
     """Nothing is left 2 s later; what is, is named."""
-    deadline = now() + within_s()
+    deadline = now() + gone_within_s()
     poll_until(
-        seldom(lambda: now() > deadline or not left()), within_s=within_s() + 30, what="a look at what is left"
+        seldom(lambda: now() > deadline or not left()), within_s=gone_within_s() + 30, what="a look at what is left"
     )
 
     assert left() == [], run.said

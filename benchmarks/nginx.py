@@ -21,7 +21,7 @@ events {{ worker_connections 4096; }}
 http {{ access_log {log}; keepalive_requests 100000000; client_body_temp_path {dir}/{name}-body;
   proxy_temp_path {dir}/{name}-proxy; fastcgi_temp_path {dir}/{name}-f; uwsgi_temp_path {dir}/{name}-u;
   scgi_temp_path {dir}/{name}-s;
-  server_tokens off; tcp_nodelay on; default_type text/plain;
+  server_tokens off; tcp_nodelay on; sendfile on; tcp_nopush on; default_type text/plain;
 """
 UPSTREAM = (
     COMMON

@@ -22,6 +22,9 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER for zero seconds: close() sends RS
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+COPIED_MOST = 16_384  # bytes of a body that are joined to the head they follow
+
+
 class Cycle:
     """What uvicorn's protocol and an ASGI application need of one exchange."""
 
@@ -176,7 +179,9 @@ class Cycle:
         else:
             data = body[: self._left]
             self._left -= len(data)
-        if self._unsent_head:
+        if len(data) > COPIED_MOST:
+            self._flush_head()  # uvloop sends what one turn wrote together; copying so much costs more
+        elif self._unsent_head:
             data, self._unsent_head = self._unsent_head + data, b""
         if data:
             self.transport.write(data)

@@ -160,7 +160,12 @@ class Stack:
     def _pace(self, expiring: bool) -> dict[str, object]:
         """The settings that keep a health result, and wait for a probe, as long as at real speed."""
         health = self.plan.contract.health
-        if expiring or health is None or not KEPT.keys() <= self.plan.target.settings.keys():
+        if (
+            expiring
+            or self.plan.clock.speed == 1
+            or health is None
+            or not KEPT.keys() <= self.plan.target.settings.keys()
+        ):
             return {}
         return {name: self.plan.clock.target(getattr(health, part)) for name, part in KEPT.items()}
 
@@ -196,6 +201,8 @@ class Stack:
 
     def spawn(self, port: int, environment: Mapping[str, str]) -> Owned:
         """Start the target on ``port``, in front of the origin, with more environment variables; do not wait."""
+        if self.plan.choices.url is not None:
+            raise NotPromised(f"{self.plan.choices.url} was not started by us, so nothing can be said of its start")
         return spawn(
             self.plan.target,
             port=port,

@@ -39,6 +39,8 @@ def _workers(asked: str, choices: Choices) -> int:
         if not asked.isdigit():
             raise UsageError(f"-n {asked}: write a number of workers, 0 for none, or auto")
         return int(asked)
+    if choices.url is not None:
+        return 0
     workers = min(2 * (os.cpu_count() or 1), 8)
     return min(workers, len(choices.only)) if choices.only else workers
 

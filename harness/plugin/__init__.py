@@ -51,8 +51,11 @@ def pytest_configure(config: pytest.Config) -> None:
         ctrl_c.leave_to_controller()
     if hasattr(config, "workerinput") or config.option.collectonly or not _reaches_scenarios(config):
         return
+    choices = choices_of(config)
+    if choices.url is not None and (config.getoption("numprocesses", 0) or 0) > 1:
+        raise pytest.UsageError("--url: one proxy that runs already is checked by one worker; use -n 0")
     try:
-        config.stash[RUN] = Run.start(choices_of(config))
+        config.stash[RUN] = Run.start(choices)
     except UsageError as exc:
         raise pytest.UsageError(str(exc)) from exc
     except HarnessError as exc:

@@ -22,7 +22,6 @@ from harness.plan import Plan
 from harness.progress import Progress
 from harness.rig import Rig
 from harness.system import System
-from harness.target.files import TargetFile
 from harness.target.launch import RunningTarget, launch, reach, spawn
 from harness.target.speed import promised_settings
 from harness.toxiproxy.client import Link, LinkServer
@@ -182,7 +181,7 @@ class Stack:
             self._make_room()
             self.progress.say(f"starting {self.plan.target.name} {dict(settings) or ''}")
             running = launch(
-                self.plan.target if answers else _unasked(self.plan.target),
+                self.plan.target if answers else self.plan.target.unasked(),
                 upstream=upstream,
                 run=self.directory,
                 clock=self.plan.clock,
@@ -230,10 +229,6 @@ class Stack:
             target.stop()
         self._targets.clear()
         self.directory.remove()
-
-
-def _unasked(target: TargetFile) -> TargetFile:
-    return target.model_copy(update={"launch": target.launch.model_copy(update={"ready": None})})
 
 
 def url(link: Link) -> str:

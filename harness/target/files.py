@@ -106,6 +106,10 @@ class TargetFile(_Table):
         """The file's folder, for ``{here}``."""
         return self.path.parent
 
+    def unasked(self) -> TargetFile:
+        """The same, taken to serve once it accepts connections: for an upstream that cannot answer."""
+        return self.model_copy(update={"launch": self.launch.model_copy(update={"ready": None})})
+
 
 def load_target(name_or_path: str) -> TargetFile:
     """Read a target: the name of one in ``targets/``, else a path.  UsageError when it is missing or wrong."""

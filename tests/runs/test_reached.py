@@ -18,7 +18,9 @@ def test_a_proxy_that_runs_already_is_checked_as_far_as_it_can_be() -> None:
     """
     port = ports.choose()
     with RunDirectory.create() as run:
-        target = launch(load_target("reference"), upstream=f"http://127.0.0.1:{port}", run=run, clock=Clock())
+        target = launch(
+            load_target("reference").unasked(), upstream=f"http://127.0.0.1:{port}", run=run, clock=Clock()
+        )
         choices = ["--url", target.url, "--origin-port", str(port), "--only", ",".join(PATHS)]
         with checking(*choices) as command:
             code = command.ended()

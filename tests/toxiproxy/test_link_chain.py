@@ -46,8 +46,7 @@ def test_a_toxic_reaches_connections_that_are_open(wire: Wire) -> None:
     sender, receiver = ends(wire, "downstream")
 
     def round_trip() -> float:
-        sender.sendall(b"x")
-        return took(lambda: receiver.recv(1))
+        return took(lambda: (sender.sendall(b"x"), receiver.recv(1)))
 
     toxic = wire.add("latency", latency=150)
     slow = round_trip()

@@ -143,3 +143,13 @@ def took(action: Callable[[], object]) -> float:
     started = monotonic()
     action()
     return monotonic() - started
+
+
+def crossed(sender: socket.socket, receiver: socket.socket) -> float:
+    """Seconds from before one byte is sent until it is received."""
+
+    def cross() -> None:
+        sender.sendall(b"x")
+        receiver.recv(1)
+
+    return took(cross)

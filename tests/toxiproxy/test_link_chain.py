@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.toxiproxy.rig import EARLY_S, SLACK_S, Wire, ends, read_exactly, took
+from tests.toxiproxy.rig import EARLY_S, SLACK_S, Wire, crossed, ends, read_exactly, took
 
 
 @pytest.mark.parametrize("type_", ["latency", "bandwidth", "limit_data", "timeout", "slicer"])
@@ -45,13 +45,10 @@ def test_a_toxic_reaches_connections_that_are_open(wire: Wire) -> None:
     """Adding, changing and removing a latency takes effect on a connection made before."""
     sender, receiver = ends(wire, "downstream")
 
-    def round_trip() -> float:
-        return took(lambda: (sender.sendall(b"x"), receiver.recv(1)))
-
     toxic = wire.add("latency", latency=150)
-    slow = round_trip()
+    slow = crossed(sender, receiver)
     wire.api.ok("PATCH", toxic, {"attributes": {"latency": 300}})
-    slower = round_trip()
+    slower = crossed(sender, receiver)
     wire.api.ok("PATCH", toxic, {"attributes": {"latency": 60_000}})
     sender.sendall(b"y")
     wire.remove(toxic)

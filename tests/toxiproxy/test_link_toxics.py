@@ -10,7 +10,7 @@ from time import monotonic
 
 import pytest
 
-from tests.toxiproxy.rig import EARLY_S, SLACK_S, Wire, ends, read_exactly, read_to_end, took
+from tests.toxiproxy.rig import EARLY_S, SLACK_S, Wire, crossed, ends, read_exactly, read_to_end, took
 
 STREAMS = ["upstream", "downstream"]
 
@@ -71,7 +71,7 @@ def test_latencies_add_up(wire: Wire) -> None:
     for name in ("a", "b"):
         wire.api.ok("POST", f"{wire.path}/toxics", {"type": "latency", "name": name, "attributes": {"latency": 60}})
 
-    waited = took(lambda: (sender.sendall(b"x"), receiver.recv(1)))
+    waited = crossed(sender, receiver)
 
     assert 0.12 - EARLY_S <= waited <= 0.12 + SLACK_S
 

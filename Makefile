@@ -13,8 +13,9 @@ help:  ## what there is
 check: $(READY)  ## the main job: the reference proxy through every error path
 	@$(BIN)/errorpath check $(ARGS)
 
+# Two workers: many tests time something, and more workers than cores make every one of them late.
 test: lint types $(READY)  ## lint, format, strict types, laws and every test
-	@$(BIN)/python -m pytest tests -n $${WORKERS:-4} $(ARGS)
+	@$(BIN)/python -m pytest tests -n $${WORKERS:-2} $(ARGS)
 
 lint: $(READY)  ## ruff: lint and format
 	@$(BIN)/ruff check .

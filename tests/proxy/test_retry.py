@@ -12,7 +12,7 @@ from harness.traffic import replies
 from harness.traffic.client import Client
 from harness.traffic.origin import Origin
 from harness.traffic.refusals import Refusals
-from tests.proxy.running import RunningProxy
+from tests.proxy.running import RunningProxy, running
 
 SECOND_S = 0.05
 EARLY_S = 0.005  # timers of the proxy and our clock round differently
@@ -114,9 +114,18 @@ def test_a_write_with_a_key_is_repeated(proxy: RunningProxy, upstream: Origin, c
     assert [attempt.header("Idempotency-Key") for attempt in upstream.attempts()] == ["k1", "k1"]
 
 
-def test_a_write_that_was_refused_is_executed_once(proxy: RunningProxy, upstream: Origin, client: Client) -> None:
+@pytest.mark.parametrize("transport", ["httptools", "httpx2"])
+def test_a_write_that_was_refused_is_executed_once(upstream: Origin, transport: str) -> None:
     """A connect that failed sent nothing; the write goes out when the backend is back."""
-    with Refusals(upstream.port) as refusals:
+    waits = {"RETRY_DELAY": "500", "REQUEST_TIMEOUT": "20000"}  # 3 s in all, for a machine that is busy
+    with (
+        running(upstream.url, UPSTREAM_TRANSPORT=transport, **waits) as patient,
+        Client(patient.url) as client,
+        Refusals(upstream.port) as refusals,
+    ):
+        upstream.reset()
+        poll_until(lambda: client.get("/api/proxy/ready").status == 200, within_s=10, what="the proxy to serve")
+        upstream.forget()
         upstream.close()
         pending = client.begin("POST", "/api/proxy/spend", content=b"1")
         poll_until(refusals.times, within_s=2, what="the first refusal")

@@ -45,22 +45,34 @@ class Api:
 
 
 class Upstream:
-    """A listening socket whose connections the test accepts and speaks for."""
+    """A listening socket whose connections the test accepts and speaks for; closing it closes those as well.
 
-    def __init__(self, backlog: int = 1024) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+    What a test that fails leaves open would fail the test in which it is collected, which is another one.
+    """
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self._socket.settimeout(PATIENCE_S)
+        self._accepted: list[socket.socket] = []
         self.port: int = self._socket.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
 
     def accept(self) -> socket.socket:
         sock, _ = self._socket.accept()
+        self._accepted.append(sock)
         sock.settimeout(PATIENCE_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
     def close(self) -> None:
-        self._socket.close()
+        for sock in (self._socket, *self._accepted):
+            sock.close()
+
+    def __enter__(self) -> Upstream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class Wire:
@@ -79,15 +91,14 @@ class Wire:
     def connect(self) -> socket.socket:
         """The client end of a new connection."""
         sock = socket.create_connection(self.address, timeout=PATIENCE_S)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._open.append(sock)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
     def pair(self) -> tuple[socket.socket, socket.socket]:
         """The client end and the upstream end of a new connection that a byte has crossed both ways."""
         client = self.connect()
         server = self.upstream.accept()
-        self._open.append(server)
         for sender, receiver in ((client, server), (server, client)):
             sender.sendall(b"!")
             assert receiver.recv(1) == b"!"
@@ -109,8 +120,8 @@ class Wire:
     def close(self) -> None:
         for sock in self._open:
             sock.close()
-        self.api.ask("DELETE", self.path)
         self.upstream.close()
+        self.api.ask("DELETE", self.path)
 
 
 def read_exactly(sock: socket.socket, size: int) -> bytes:

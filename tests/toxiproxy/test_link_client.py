@@ -23,9 +23,8 @@ def server(api: Api) -> LinkServer:
 
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
-    upstream = Upstream()
-    yield upstream
-    upstream.close()
+    with Upstream() as upstream:
+        yield upstream
 
 
 @pytest.fixture
@@ -153,13 +152,11 @@ def test_a_second_toxic_of_a_name_is_our_error(link: Link) -> None:
 def test_a_link_can_be_pointed_elsewhere(link: Link, upstream: Upstream) -> None:
     """The listen address stays, connections go to the new upstream."""
     address = link.listen
-    other = Upstream()
+    with Upstream() as other:
+        link.point_at(other.address)
 
-    link.point_at(other.address)
-
-    assert link.listen == address
-    assert crosses(link, other)
-    other.close()
+        assert link.listen == address
+        assert crosses(link, other)
 
 
 def test_a_removed_link_is_gone(server: LinkServer) -> None:

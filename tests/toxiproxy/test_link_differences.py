@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from contextlib import ExitStack
 from time import monotonic
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytest
 
 from harness.clock import poll_until
 from harness.environment.rundir import RunDirectory
+from harness.traffic.ports import SYN_ANSWERED_WITHIN_S, FullBacklog, bound
 from tests.toxiproxy.conftest import serve
 from tests.toxiproxy.rig import Api, Upstream, Wire, read_exactly, read_to_end
 
 RST_ON_CLOSE = struct.pack("ii", 1, 0)
+KNOCKS = 32  # each meets the deaf listener or the other one by chance: all the same one once in 2^31 runs
 
 
 def test_a_half_close_passes_through(ours: Wire) -> None:
@@ -46,24 +49,38 @@ def test_a_reset_passes_through_as_a_reset(ours: Wire, breaker: str) -> None:
 
 def test_a_black_holed_upstream_stalls_only_its_own_connection(ours: Wire) -> None:
     """While one connection waits for its upstream to answer the SYN, the next one is served."""
-    ours.upstream.close()
-    upstream = Upstream(backlog=0)
-    ours.api.ok("PATCH", ours.path, {"upstream": upstream.address})
-    filler = socket.create_connection(("127.0.0.1", upstream.port))  # the backlog is full now: SYNs are dropped
-    ours.connect()
-    poll_until(lambda: len(ours.report()) == 1, within_s=5, what="the first dial to begin")
-    upstream.accept().close()  # whoever knocks now is let in; the first dial knocks again after a second
+    with bound("127.0.0.1", 0) as half_deaf:  # of two listeners on one port the kernel picks one for each connection
+        port = half_deaf.getsockname()[1]
+        deaf = FullBacklog(port)
+        try:
+            half_deaf.listen()
+            ours.api.ok("PATCH", ours.path, {"upstream": f"127.0.0.1:{port}"})
+            for _ in range(KNOCKS):
+                ours.connect()
+            poll_until(lambda: _overtaken(ours.report(), monotonic()), within_s=5, what="one to be overtaken")
 
-    client = ours.connect()
-    served = [upstream.accept()]
-    served[0].sendall(b"x")
-    poll_until(lambda: ours.report()[1]["connected"], within_s=5, what="the second connection to be served")
-    first, second = ours.report()
+            healed = monotonic()
+        finally:
+            deaf.close()
+        poll_until(lambda: _all_served(ours), within_s=10, what="the stalled ones to knock again")
 
-    assert first["connected"] is None or second["connected"] < first["connected"]
-    for sock in (client, filler, *served):
-        sock.close()
-    upstream.close()
+    assert _overtaken(ours.report(), healed)
+
+
+def _overtaken(connections: list[dict[str, Any]], moment: float) -> bool:
+    """Whether one that had waited at ``moment`` for longer than a SYN takes was overtaken by one that came later."""
+    waiting = False
+    for connection in connections:
+        served = connection["connected"] is not None and connection["connected"] < moment
+        if served and waiting:
+            return True
+        waiting |= not served and connection["opened"] < moment - SYN_ANSWERED_WITHIN_S
+    return False
+
+
+def _all_served(wire: Wire) -> bool:
+    connections = wire.report()
+    return len(connections) == KNOCKS and all(connection["connected"] for connection in connections)
 
 
 def test_reset_peer_that_hits_nobody_does_nothing(ours: Wire) -> None:
@@ -127,10 +144,9 @@ def test_a_disabled_proxy_keeps_its_port(ours: Wire) -> None:
     """No socket of another program is given the port meanwhile, so enabling always works."""
     ours.api.ok("PATCH", ours.path, {"enabled": False})
 
-    taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(200)]
-    ports = {sock.getsockname()[1] for sock in taken}
-    for sock in taken:
-        sock.close()
+    with ExitStack() as taken:
+        sockets = [taken.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(200)]
+        ports = {sock.getsockname()[1] for sock in sockets}
 
     assert ours.address[1] not in ports
     assert ours.api.ok("PATCH", ours.path, {"enabled": True})["listen"] == f"127.0.0.1:{ours.address[1]}"
@@ -168,8 +184,7 @@ def test_a_seed_repeats_which_connections_are_hit(link_run: RunDirectory) -> Non
 def _hits(run: RunDirectory, seed: str) -> list[int]:
     """The numbers of the connections, of 40, that a toxicity of 0.5 hits."""
     process, endpoint = serve(run, "--seed", seed)
-    upstream = Upstream()
-    with httpx.Client(base_url=f"http://{endpoint}", trust_env=False) as http:
+    with Upstream() as upstream, httpx.Client(base_url=f"http://{endpoint}", trust_env=False) as http:
         api = Api("embedded", endpoint, process, http)
         made = api.ok("POST", "/proxies", {"name": "seeded", "listen": "127.0.0.1:0", "upstream": upstream.address})
         api.ok("POST", "/proxies/seeded/toxics", {"type": "limit_data", "toxicity": 0.5})
@@ -181,7 +196,6 @@ def _hits(run: RunDirectory, seed: str) -> list[int]:
             ):
                 server.sendall(b"x")
                 hits += [] if client.recv(1) else [number]
-    upstream.close()
     process.stop()
     return hits
 

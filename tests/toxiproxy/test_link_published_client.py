@@ -25,9 +25,14 @@ def published(api: Api) -> Iterator[toxiproxy.Toxiproxy]:
     APIConsumer.host, APIConsumer.port = before
 
 
-def test_the_published_client_drives_the_server(published: toxiproxy.Toxiproxy) -> None:
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream() as upstream:
+        yield upstream
+
+
+def test_the_published_client_drives_the_server(published: toxiproxy.Toxiproxy, upstream: Upstream) -> None:
     """Create, toxics, down, populate, reset and destroy do what its documentation says."""
-    upstream = Upstream()
     name = f"published-{uuid4().hex}"
 
     assert published.running()
@@ -55,4 +60,3 @@ def test_the_published_client_drives_the_server(published: toxiproxy.Toxiproxy) 
     assert published.populate([{"name": name, "upstream": upstream.address, "listen": listen}]) == []
     assert published.destroy(proxy)
     assert published.get_proxy(name) is None
-    upstream.close()

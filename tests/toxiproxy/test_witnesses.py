@@ -52,6 +52,12 @@ class Answering:
         self._listener.close()
         self._open.close()
 
+    def __enter__(self) -> Answering:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 @dataclass
 class Stage:
@@ -67,9 +73,8 @@ class Stage:
 
 @pytest.fixture
 def upstream() -> Iterator[Answering]:
-    upstream = Answering()
-    yield upstream
-    upstream.close()
+    with Answering() as upstream:
+        yield upstream
 
 
 @pytest.fixture
@@ -85,8 +90,12 @@ def stage(api: Api, embedded: Api, upstream: Answering) -> Iterator[Stage]:
 def connected(stage: Stage) -> socket.socket:
     """A connection through the hop that was answered once."""
     client = socket.create_connection(stage.hop.listen, timeout=PATIENCE_S)
-    client.sendall(QUESTION)
-    assert client.recv(1) == QUESTION
+    try:
+        client.sendall(QUESTION)
+        assert client.recv(1) == QUESTION
+    except BaseException:
+        client.close()
+        raise
     return client
 
 
@@ -172,10 +181,9 @@ def test_a_dead_upstream_behind_an_enabled_link_is_not_refused(api: Api) -> None
 
 def test_a_tapped_link_can_be_pointed_elsewhere(stage: Stage) -> None:
     """The tap moves, the link stays where it is, and both go together."""
-    other = Answering()
-    stage.hop.point_at(other.address)
+    with Answering() as other:
+        stage.hop.point_at(other.address)
 
-    connected(stage).close()
-    if stage.hop.tap is not None:
-        assert stage.hop.tap.state().upstream == other.address
-    other.close()
+        connected(stage).close()
+        if stage.hop.tap is not None:
+            assert stage.hop.tap.state().upstream == other.address

@@ -47,6 +47,7 @@ def _workers(asked: str, choices: Choices) -> int:
 
 def _pytest_arguments(choices: Choices, workers: int) -> list[str]:
     flags = [str(SCENARIOS), "-p", "no:terminal", "-p", "no:cacheprovider"]
+    flags += ["-p", "no:locust"]  # where Locust is installed, its plugin would monkey-patch this process
     flags += ["-p", "no:tmpdir"]  # its folders would outlive a run that is killed; ours do not
     flags += [f"--rootdir={SCENARIOS.parent}", "-n", str(workers), "--dist", "worksteal"]
     for name, value in choices.to_json().items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import tomllib
 from types import ModuleType
@@ -50,3 +51,17 @@ def test_everything_that_is_asked_for_is_locked() -> None:
 
     names = {_plain(match.group()) for wanted in asked if (match := NAME.match(wanted))}
     assert set() == names - locked
+
+
+def test_the_node_client_is_locked_without_the_address_of_a_registry() -> None:
+    """
+    The client from npm that drives our server in CI has one version and its hash; where it is got is the user's.
+    """
+    folder = ROOT / "tests" / "toxiproxy" / "node_client"
+    asked = json.loads((folder / "package.json").read_text("utf-8"))["dependencies"]
+    lock = json.loads((folder / "package-lock.json").read_text("utf-8"))["packages"]
+    locked = {name.removeprefix("node_modules/"): package for name, package in lock.items() if name}
+
+    assert asked == {name: locked[name]["version"] for name in asked}
+    assert all(package["integrity"].startswith("sha512-") for package in locked.values())
+    assert [] == [name for name, package in locked.items() if "resolved" in package]

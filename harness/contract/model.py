@@ -19,6 +19,9 @@ GUIDE = Path(__file__).with_name("guide.toml")
 
 ErrorKind = Literal["refused", "timeout", "unavailable", "failed"]
 
+# What happened to a request, as we call it; logs and metrics of a target have words of their own for each.
+Happened = Literal["served", "refused", "timeout", "unavailable", "reset", "closed", "cut", "malformed", "left"]
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -102,6 +105,57 @@ class Streaming(_Section):
     growth_limit_mib: float | None = None
 
 
+class LogLine(_Section):
+    """One kind of line: the fields that tell it from the others, and where the fields we ask for are.
+
+    ``fields`` maps our names to the target's; a dot goes into an object ("http.status").
+    """
+
+    where: dict[str, str]
+    fields: dict[str, str]
+
+
+class Logging(_Section):
+    """The lines a target writes, each one JSON object: at a request's start and end, at each retry, and where a body
+    may have been cut without anybody being able to see it."""
+
+    start: LogLine | None = None
+    end: LogLine | None = None
+    retry: LogLine | None = None
+    unverified: LogLine | None = None
+    longest_line: int | None = Field(default=None, gt=0)  # bytes
+
+
+class Sink(_Section):
+    """Errors also go to an external service: JSON objects by POST, to the URL in the setting ``error_sink``."""
+
+    fields: dict[str, str]
+
+
+class Series(_Section):
+    """A metric, and the label that tells its series apart."""
+
+    name: str
+    label: str | None = None
+
+
+class Metrics(_Section):
+    """What Prometheus may scrape at ``path`` of the proxy's own address, and the alert rules that come with it.
+
+    ``rules`` is a file below the repository or target's folder; ``alert`` the rule that tells connection failures.
+    """
+
+    path: str = "/metrics"
+    requests: Series | None = None
+    retries: Series | None = None
+    failures: Series | None = None
+    health: Series | None = None
+    duration: Series | None = None
+    series_limit: int | None = Field(default=None, gt=0)
+    rules: str | None = None
+    alert: str | None = None
+
+
 class ProcessPromise(_Section):
     """How the program behaves when it cannot start."""
 
@@ -121,6 +175,10 @@ class Contract(_Section):
     identity: Identity | None = None
     streaming: Streaming | None = None
     process: ProcessPromise | None = None
+    logging: Logging | None = None
+    sink: Sink | None = None
+    metrics: Metrics | None = None
+    words: dict[Happened, tuple[str, ...]] = Field(default_factory=dict)
 
     def promises(self, need: str) -> bool:
         """Whether the dotted ``need`` ("errors.refused", "identity.via") is promised."""

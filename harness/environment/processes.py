@@ -82,6 +82,14 @@ class Owned:
         """All it has written so far."""
         return self.log.read_text("utf-8", errors="replace") if self.log.exists() else ""
 
+    def written_since(self, position: int) -> bytes:
+        """What it has written past the first ``position`` bytes."""
+        if not self.log.exists():
+            return b""
+        with self.log.open("rb") as log:
+            log.seek(position)
+            return log.read()
+
     def last_words(self) -> str:
         """The end of its output, for a message."""
         lines = self.output().splitlines()[-TAIL_LINES:]

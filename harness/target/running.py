@@ -47,6 +47,8 @@ class RunningTarget:
         self.port = port
         self._process = process
         self._begin = begin
+        self._lines: list[dict[str, Any] | str] = []
+        self._read = 0  # bytes of the output that stand in `_lines`
 
     @property
     def url(self) -> str:
@@ -76,8 +78,15 @@ class RunningTarget:
         return self.process.output()
 
     def lines(self) -> list[dict[str, Any] | str]:
-        """Its output line by line; a line that is a JSON object is decoded."""
-        return [_decoded(line) for line in self.output().splitlines()]
+        """The whole lines of its output so far; a line that is a JSON object is decoded.
+
+        Only what is new since the last call is read: whoever waits for a line asks often.
+        """
+        new = self.process.written_since(self._read)
+        whole = new[: new.rfind(b"\n") + 1]
+        self._read += len(whole)
+        self._lines += [_decoded(line) for line in whole.decode("utf-8", "replace").split("\n")[:-1]]
+        return list(self._lines)
 
     def resident_bytes(self) -> int:
         """Resident memory of the process and all its children."""
@@ -106,6 +115,7 @@ class RunningTarget:
         if self._begin is None:
             raise HarnessError(f"{self.url} cannot be started by us")
         self._process = self._begin(settings or {}, extra_env or {})
+        self._lines, self._read = [], 0
 
     def stop(self, within_s: float = 5.0) -> None:
         """End it: its stop signal, and after ``within_s`` wall seconds SIGKILL."""

@@ -16,6 +16,7 @@ from harness.contract.model import Contract
 from harness.environment.processes import Owned
 from harness.errors import ContractViolation, FaultNotWitnessed, HarnessError
 from harness.faults import Fault, Witness
+from harness.journal import Journal
 from harness.progress import Progress
 from harness.promises import Promises
 from harness.target.memory import Memory, watched
@@ -126,6 +127,11 @@ class Rig(Promises):
         refused = [at for witness in self.faults_seen for at in witness.times()]
         reached = [attempt.at for attempt in self.origin_tries(exchange)]
         return sorted(reached + [at for at in refused if exchange.started <= at])
+
+    @property
+    def journal(self) -> Journal:
+        """What the target logged."""
+        return Journal(self.contract, self.target)
 
     @property
     def tries_countable(self) -> bool:

@@ -20,6 +20,7 @@ FLOORS = {
     "harness.target": 3,
     "harness.choices": 3,
     "harness.ledger": 3,
+    "harness.journal": 4,
     "harness.backend_process": 4,
     "harness.promises": 4,
     "harness.plan": 4,

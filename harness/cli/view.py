@@ -12,7 +12,7 @@ from harness.cli.watch import Watch
 from harness.errors import ErrorpathError, Interrupted
 from harness.plugin.session import RUN, Run
 from harness.report.results import Record
-from harness.report.terminal import closing_line, summary_table
+from harness.report.terminal import closing_line, standards_view, summary_table
 
 
 def followed(flags: list[str]) -> int:
@@ -80,6 +80,7 @@ class View:
         if self._run is not None and self._data is not None:
             if self._interrupted is None:
                 summary_table(self._data, self._console)
+                standards_view(self._data, self._console)
             self._console.print(closing_line(self._data, self._run.folder))
             code = int(self._data["exit"])
         if self._interrupted is not None:

@@ -12,6 +12,7 @@ from harness.case import Case
 from harness.contract.catalogue import BY_ID
 from harness.errors import ContractViolation, Disturbed, HarnessError
 from harness.report.results import Record
+from harness.verdicts.standard import loudest
 from harness.verdicts.timing import SCHEDULING_S
 from harness.verdicts.verdict import Verdict, verdict_of
 
@@ -91,7 +92,7 @@ def _record(case: Case, verdict: Verdict, raised: BaseException | None, wall_s: 
         "verdict": str(verdict),
         "expected": expected,
         "actual": actual,
-        "standard": case.standards[-1] if case.standards else None,
+        "standard": loudest(case.standards),
         "standards": case.standards,
         "witness": "; ".join(dict.fromkeys(case.witnesses)),
         "attempts": case.attempts,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.contract.catalogue import BY_ID, CATALOGUE
+from harness.verdicts.standard import disagreement, loudest
 from harness.verdicts.verdict import Verdict, exit_code, worst
 
 SCHEMA = 1
@@ -53,7 +54,7 @@ class Results:
             "verdict": str(verdict),
             "expected": _joined(speaking, "expected") or path.promise,
             "actual": _joined(speaking, "actual"),
-            "standard": next((record["standard"] for record in records if record.get("standard")), None),
+            "standard": loudest([view for record in records for view in record["standards"]]),
             "witness": _joined(records, "witness"),
             "attempts": next((record["attempts"] for record in records if record["attempts"]), []),
             "wall_s": round(sum(record["wall_s"] for record in records), 3),
@@ -82,6 +83,7 @@ class Results:
             "wall_s": round(self.wall_s, 2),
             "exit": self._exit(verdicts),
             "summary": {str(verdict): verdicts.count(verdict) for verdict in Verdict},
+            "disagreements": disagreements(paths),
             "paths": paths,
         }
 
@@ -97,6 +99,15 @@ class Results:
         unfinished.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", "utf-8")
         unfinished.replace(folder / "results.json")
         return data
+
+
+def disagreements(paths: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Where a standard would have a failure answered otherwise than it was: the path, and what it says.
+
+    It fails nothing; the contract may well have decided so.
+    """
+    found = [(path["id"], path["standard"]) for path in paths if path["standard"]]
+    return [{"id": identity, "says": says} for identity, view in found if (says := disagreement(view))]
 
 
 def _joined(records: Iterable[Record], key: str) -> str:

@@ -40,6 +40,18 @@ def summary_table(results: Mapping[str, Any], console: Console) -> None:
             console.print(_in_full(path))
 
 
+def standards_view(results: Mapping[str, Any], console: Console) -> None:
+    """Where the standard would have it otherwise than the contract: one line each, for a reader to decide."""
+    differing = results["disagreements"]
+    if not differing:
+        return
+    width = max(len(one["id"]) for one in differing)
+    count = "1 path" if len(differing) == 1 else f"{len(differing)} paths"
+    console.print(Text(f"\nThe standard would have it otherwise on {count}; nothing fails by this:", style="bold"))
+    for one in differing:
+        console.print(Text(f"  {one['id']:<{width}}  {one['says']}"), soft_wrap=True)
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 

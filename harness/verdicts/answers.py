@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jsonschema
@@ -10,7 +11,7 @@ from harness.contract.model import ErrorKind, ErrorPromise
 from harness.errors import NotPromised
 from harness.traffic.exchange import Exchange
 from harness.verdicts.claims import Claims
-from harness.verdicts.standard import error_type, judge
+from harness.verdicts.standard import TYPES, error_type, judge, judge_body, judge_rule
 
 # The envelope of every error (docs/contract.md, 5): nothing else may stand at the top, and these types hold.
 ERROR_SCHEMA: dict[str, Any] = {
@@ -50,21 +51,50 @@ class Answers(Claims):
     def broken_body(self, exchange: Exchange) -> None:
         """The client could tell that the body is not whole (RFC 9112 section 8)."""
         broken = exchange.error in ("incomplete body", "reset")
+        self._case.standards.append(judge_body(self.proxy_status(exchange), broken=broken))
         self.that(broken, "a visibly broken body", seen(exchange))
 
-    def error(self, exchange: Exchange, kind: ErrorKind) -> dict[str, Any]:
+    def error(self, exchange: Exchange, kind: ErrorKind, *, types: Sequence[str] = ()) -> dict[str, Any]:
         """The contract's error of this kind: status, title, code and details; returns the details.
 
-        Also judges the answer by RFC 9209, which decides nothing.  Raises NotPromised when the contract has none.
+        Also judges the answer by RFC 9209, which decides nothing; ``types`` are its names for this very failure.
+        Raises NotPromised when the contract has none.
         """
         promise = self._rig.contract.errors.get(kind)
         if promise is None:
             raise NotPromised(f"errors.{kind} is not in the target's contract")
+        self._judge(exchange, types or TYPES[kind])
         self.status(exchange, promise.status)
-        named = self.proxy_status(exchange)
-        if named:
-            self._case.standards.append(judge(named, exchange.status))
         return self._body(exchange, promise)
+
+    def failed(self, exchange: Exchange, *kinds: ErrorKind, types: Sequence[str] = ()) -> None:
+        """One of the contract's errors of these kinds; where it has none of them, any whole 5xx (RFC 9110 15.6)."""
+        promised = [kind for kind in kinds if kind in self._rig.contract.errors]
+        types = types or [type_ for kind in kinds for type_ in TYPES[kind]]
+        if not promised:
+            self._judge(exchange, types)
+            self.that(500 <= (exchange.status or 0) <= 599 and exchange.complete, "an error (5xx)", seen(exchange))
+            return
+        errors = self._rig.contract.errors
+        self.error(
+            exchange,
+            next((kind for kind in promised if errors[kind].status == exchange.status), promised[0]),
+            types=types,
+        )
+
+    def failed_or_broken(self, exchange: Exchange, *, types: Sequence[str] = ()) -> None:
+        """The error of a failed request, or, where a head had been passed on, a visibly broken body."""
+        if exchange.status is None or exchange.status >= 500:
+            self.failed(exchange, "failed", types=types)
+        else:
+            self.broken_body(exchange)
+
+    def rule(self, name: str, source: str, *, holds: bool) -> None:
+        """Record whether a rule of a standard holds; decides nothing."""
+        self._case.standards.append(judge_rule(name, source, agrees=holds))
+
+    def _judge(self, exchange: Exchange, types: Sequence[str]) -> None:
+        self._case.standards.append(judge(types, exchange.status, self.proxy_status(exchange)))
 
     def _body(self, exchange: Exchange, promise: ErrorPromise) -> dict[str, Any]:
         if promise.error is None:

@@ -13,7 +13,7 @@ from harness.errors import (
     NotPromised,
     UsageError,
 )
-from harness.verdicts.standard import RECOMMENDED_STATUS, error_type, judge
+from harness.verdicts.standard import RECOMMENDED_STATUS, error_type
 from harness.verdicts.verdict import Verdict, exit_code, verdict_of, worst
 
 
@@ -108,19 +108,6 @@ def test_the_error_type_is_read_from_proxy_status(field: str | None, expected: s
     RFC 9209: the error is a parameter of the member.
     """
     assert expected == error_type(field)
-
-
-def test_the_standard_disagrees_with_the_guide_on_refused() -> None:
-    """
-    RFC 9209 recommends 502 for a refused connection; the guide's 503 is shown beside it.
-    """
-    assert judge("connection_refused", 503) == {
-        "type": "connection_refused",
-        "status": 502,
-        "agrees": False,
-        "source": "RFC 9209 section 2.3",
-    }
-    assert judge("http_response_timeout", 504)["agrees"]
 
 
 def test_every_recommended_status_is_an_error() -> None:

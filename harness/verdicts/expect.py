@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from harness.verdicts.aftermath import Aftermath
 from harness.verdicts.answers import Answers
 from harness.verdicts.timing import Timing
 
 
-class Expect(Answers, Timing):
-    """Claims about values, answers, time and tries; each is recorded, and raises ContractViolation when broken."""
+class Expect(Aftermath, Answers, Timing):
+    """Claims about values, answers, time, tries, log lines and what is left; each is recorded, and raises
+    ContractViolation when broken."""

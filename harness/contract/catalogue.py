@@ -126,6 +126,33 @@ error-proxy-status | S | every error above | Proxy-Status with RFC 9209's type |
 """,
 )
 
+MALFORMED = _family(
+    "malformed",
+    "RFC 9112 section 6.3",
+    "",
+    """
+malformed-status-line | S | a status line that is none | an error, the connection not used again |  | RFC 9112 section 4
+malformed-not-http | S | another protocol | an error, nothing of it passed on |  | RFC 9112 section 8
+malformed-head-cut | S | half a head, then the end or RST | an error, nothing of it passed on |  | RFC 9112 section 8
+malformed-header-colon | S | a header line without colon or name | an error |  | RFC 9112 section 5
+malformed-header-fold | S | a folded value, a NUL, a bare CR | an error, or spaces instead |  | RFC 9112 section 5.2
+malformed-header-size | S | a header section of 1 MiB | an error, in bounded memory |  | RFC 9110 section 5.4
+malformed-two-lengths | S | two different Content-Lengths, or one that is no number | an error
+malformed-length-chunked | S | Content-Length and chunked together | an error
+malformed-coding | S | a transfer coding that cannot be undone | an error |  | RFC 9112 section 6.1
+malformed-chunk-size | S | a bad chunk size | an error or a visibly broken body |  | RFC 9112 section 7.1
+malformed-short-body | S | a body shorter than Content-Length | an error or a visibly broken body |  | RFC 9112 section 8
+malformed-chunked-cut | S | a chunked body cut off | an error or a visibly broken body |  | RFC 9112 section 8
+malformed-long-body | S | a body longer than Content-Length | the rest is not the next answer
+malformed-interim-storm | S | 1xx answers without end | an error by the deadline, in bounded memory |  | RFC 9110 section 15.2
+malformed-head-body | S | an answer to HEAD with a body | no body, and not the next answer |  | RFC 9110 section 9.3.2
+malformed-no-content | S | bytes after a 204 or 304 | no body, and not the next answer
+malformed-reset-after-head | S | RST after the head | an error or a visibly broken body, 1 try |  | RFC 9112 section 8
+malformed-reset-mid-body | S | RST in the middle of the body | an error or a visibly broken body, 1 try |  | RFC 9112 section 8
+malformed-close-delimited | S | a body that only the end of the connection ends | served, and reported as one that may be cut | logging.unverified | RFC 9112 section 8
+""",
+)
+
 FORWARDING = _family(
     "forwarding",
     "RFC 9110 section 7.6",
@@ -194,6 +221,7 @@ CATALOGUE: tuple[ErrorPath, ...] = (
     *HEALTH,
     *TIMEOUT,
     *ERRORS,
+    *MALFORMED,
     *FORWARDING,
     *TROUBLESHOOTING,
     *CORS,

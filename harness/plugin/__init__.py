@@ -18,6 +18,7 @@ import pytest
 from harness.choices import Choices, add_choices, paths_in
 from harness.errors import HarnessError, UsageError
 from harness.plugin import ctrl_c, hooks, orphan, outcomes
+from harness.plugin.at_once import AtOnce
 from harness.plugin.controller import Controller
 from harness.plugin.fixtures import *  # noqa: F403  # fixtures are found by name
 from harness.plugin.scenario_index import scenarios_folder
@@ -26,7 +27,9 @@ from harness.plugin.session import RUN, WORKER_INPUT, Run
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer the choices of ``errorpath check``."""
-    add_choices(parser.getgroup("errorpath", "what is checked, and where").addoption)
+    group = parser.getgroup("errorpath", "what is checked, and where")
+    add_choices(group.addoption)
+    group.addoption("--at-once", default=0, type=int, help="scenarios at once, in forks instead of xdist's workers")
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -45,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the run in the controller, when its arguments reach the scenarios."""
     config.addinivalue_line("markers", "error_path(id): the error path of the catalogue that a scenario checks")
     config.addinivalue_line("markers", "expiring_health: the target's health result expires at the target's pace")
+    config.addinivalue_line("markers", "lasts(target_s): target seconds that a scenario takes at least")
     told = getattr(config, "workerinput", {}).get(WORKER_INPUT)
     if told is not None:
         orphan.leave_with(json.loads(told)["controller"])
@@ -52,8 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly or not _reaches_scenarios(config):
         return
     choices = choices_of(config)
-    if choices.url is not None and (config.getoption("numprocesses", 0) or 0) > 1:
-        raise pytest.UsageError("--url: one proxy that runs already is checked by one worker; use -n 0")
+    _check_workers(config, choices)
     try:
         config.stash[RUN] = Run.start(choices)
     except UsageError as exc:
@@ -61,6 +64,14 @@ def pytest_configure(config: pytest.Config) -> None:
     except HarnessError as exc:
         pytest.exit(f"errorpath: {exc}", returncode=3)
     config.hook.pytest_errorpath_started(config=config)
+
+
+def _check_workers(config: pytest.Config, choices: Choices) -> None:
+    workers, at_once = config.getoption("numprocesses", 0) or 0, config.getoption("--at-once")
+    if workers and at_once:
+        raise pytest.UsageError("--at-once and -n: choose one; forks take the place of xdist's workers")
+    if choices.url is not None and max(workers, at_once) > 1:
+        raise pytest.UsageError("--url: one proxy that runs already is checked by one worker; use -n 0")
 
 
 def _reaches_scenarios(config: pytest.Config) -> bool:
@@ -109,6 +120,9 @@ def pytest_sessionstart(session: pytest.Session) -> Generator[None, None, None]:
         yield
         return
     session.config.pluginmanager.register(Controller(session.config, run), "errorpath-controller")
+    at_once = session.config.getoption("--at-once")
+    if at_once:
+        session.config.pluginmanager.register(AtOnce(run, at_once), "errorpath-at-once")
     with ctrl_c.kept_from_children():
         yield
 

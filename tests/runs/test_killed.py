@@ -186,3 +186,26 @@ def test_a_killed_worker_makes_its_scenario_invalid() -> None:
     assert {row["verdict"] for row in rows} == {"pass", "invalid"}
     assert 1 <= len(lost) <= len(STRUCK_WHILE)
     assert all("the worker died during the scenario" in case["actual"] for case in lost)
+
+
+@pytest.mark.parametrize(("end", "exit_code"), [(ctrl_c, 130), (terminate, 143), (kill, -signal.SIGKILL)])
+def test_forks_go_with_their_controller(end: Callable[[Command], None], exit_code: int) -> None:
+    """A run in real time, whose scenarios are in forks, ends as any other, and leaves nothing."""
+    with checking("--only", ",".join(QUICK), "--speed", "real") as run:
+        killed(run, "a fault is applied", end)
+
+        assert run.ended() == exit_code
+        assert "Traceback" not in run.said
+
+
+def test_a_killed_fork_makes_its_scenario_invalid() -> None:
+    """A fork that is killed leaves its scenario invalid, the others pass, exit 3."""
+    with checking("--only", "retry-recovers,retry-exhausted,retry-reset", "--speed", "real") as run:
+        strike(run, set(), "waiting for the answer")
+
+        assert run.ended() == 3, run.said
+        cases = [case for row in run.results()["paths"] for case in row["cases"]]
+    assert ["invalid", "pass", "pass", "pass"] == sorted(case["verdict"] for case in cases)
+    assert ["the worker died during the scenario"] == [
+        case["actual"].partition(": ")[2] for case in cases if case["verdict"] == "invalid"
+    ]

@@ -30,6 +30,7 @@ WAYS = {
     "without workers": (*CHECK, "-n", "0"),
     "with two": (*CHECK, "-n", "2"),
     "by pytest with four": (*PYTEST, "scenarios", "-n", "4"),
+    "in forks": (*PYTEST, "scenarios", "--at-once", "3"),
     "by pytest in another order": (*PYTEST, *sorted(map(str, (ROOT / "scenarios").glob("test_*.py")), reverse=True)),
 }
 
@@ -52,9 +53,9 @@ def cases(data: dict[str, Any]) -> set[tuple[str, str]]:
     return {(path["id"], case["case"]) for path in data["paths"] for case in path["cases"]}
 
 
-@pytest.mark.parametrize("ways", [list(WAYS)[:2], list(WAYS)[2:]], ids=" and ".join)
+@pytest.mark.parametrize("ways", [list(WAYS)[:2], list(WAYS)[2:4], list(WAYS)[4:]], ids=" and ".join)
 def test_every_way_to_run_says_the_same(ways: list[str]) -> None:
-    """errorpath and pytest, without workers and with, in any order and two at a time: same verdicts, same exit."""
+    """errorpath and pytest, without workers, with them, in forks, in any order: same verdicts, same exit."""
     with several(*ways) as runs:
         codes = {way: run.ended(EXIT_S) for way, run in runs.items()}
         said = {way: verdicts(run) for way, run in runs.items()}

@@ -25,22 +25,27 @@ class Failure:
     fault: Fault
     types: tuple[str, ...]
     cold: bool = False  # let the health result expire first
+    lasts_s: float = 0.0  # target seconds that it takes at least
 
     def __str__(self) -> str:
         return self.name
 
 
 _FAILURES = [
-    Failure("refused", "refused", Refused(), ("connection_refused",)),
+    Failure("refused", "refused", Refused(), ("connection_refused",), lasts_s=6),
     Failure("unavailable", "unavailable", Probe(unhealthy(503)), ("destination_unavailable",), cold=True),
-    Failure("silent", "timeout", Route(silent()), ("http_response_timeout",)),
+    Failure("silent", "timeout", Route(silent()), ("http_response_timeout",), lasts_s=30),
     Failure("reset", "failed", Route(reset()), ("connection_terminated",)),
     Failure("garbage", "failed", Route(garbage()), ("http_protocol_error",)),
 ]
 
 
 FAILURES = [
-    pytest.param(failure, id=failure.name, marks=[pytest.mark.expiring_health] if failure.cold else [])
+    pytest.param(
+        failure,
+        id=failure.name,
+        marks=[pytest.mark.lasts(failure.lasts_s), *([pytest.mark.expiring_health] if failure.cold else [])],
+    )
     for failure in _FAILURES
 ]
 

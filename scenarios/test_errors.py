@@ -40,6 +40,7 @@ def test_a_refused_connection_says_how_to_start_the_backend(rig: Rig, expect: Ex
 
 
 @pytest.mark.error_path("error-timeout")
+@pytest.mark.lasts(30)
 def test_a_timeout_says_how_long_was_waited(rig: Rig, expect: Expect) -> None:
     """The timeout error carries the limit and the time that passed, in milliseconds."""
     with rig.broken(Route(silent())):
@@ -165,6 +166,7 @@ def test_every_error_names_itself_by_the_standard(rig: Rig, expect: Expect, fail
 
 
 @pytest.mark.error_path("error-proxy-status")
+@pytest.mark.lasts(26)
 def test_a_connect_that_timed_out_names_itself_by_the_standard(rig: Rig, expect: Expect) -> None:
     """A connect that nobody answers is connection_timeout."""
     fault: Fault = FullBacklog()

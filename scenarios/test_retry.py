@@ -15,6 +15,7 @@ from harness.verdicts.expect import Expect
 
 
 @pytest.mark.error_path("retry-recovers")
+@pytest.mark.lasts(6)
 def test_a_backend_back_before_the_last_retry_is_reached_by_it(rig: Rig, expect: Expect) -> None:
     """A GET that is refused until just before the last retry is served by that retry, after the documented waits."""
     waits = rig.retries.waits_s
@@ -31,6 +32,7 @@ def test_a_backend_back_before_the_last_retry_is_reached_by_it(rig: Rig, expect:
 
 
 @pytest.mark.error_path("retry-exhausted")
+@pytest.mark.lasts(6)
 def test_a_backend_refused_for_good_is_tried_four_times(rig: Rig, expect: Expect) -> None:
     """A GET refused for good is tried again after 1, 2 and 3 s, 4 tries in all, and ends in the refused error."""
     waits = rig.retries.waits_s
@@ -138,7 +140,11 @@ def test_a_refused_write_is_executed_once(system: System, expect: Expect) -> Non
 
 @pytest.mark.error_path("retry-write-after-commit")
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-@pytest.mark.parametrize("lost", [AnswerReset(), AnswerCut(), AnswerLost()], ids=lambda fault: type(fault).__name__)
+@pytest.mark.parametrize(
+    "lost",
+    [AnswerReset(), AnswerCut(), pytest.param(AnswerLost(), marks=pytest.mark.lasts(30))],
+    ids=lambda fault: type(fault).__name__,
+)
 def test_a_write_that_may_have_been_executed_is_not_repeated(
     system: System, expect: Expect, method: str, lost: AnswerReset | AnswerCut | AnswerLost
 ) -> None:
@@ -179,6 +185,7 @@ def test_every_try_carries_the_same_body(rig: Rig, expect: Expect) -> None:
 
 
 @pytest.mark.error_path("retry-stops-with-client")
+@pytest.mark.lasts(7)
 def test_nothing_is_tried_for_a_client_that_left(rig: Rig, expect: Expect) -> None:
     """A client that leaves during a wait ends the retries: no further try reaches the backend."""
     with rig.broken(Route(reset(), ok())):
@@ -192,6 +199,7 @@ def test_nothing_is_tried_for_a_client_that_left(rig: Rig, expect: Expect) -> No
 
 @pytest.mark.error_path("retry-amplification")
 @pytest.mark.expiring_health
+@pytest.mark.lasts(6)
 def test_fifty_clients_make_at_most_four_tries_each(rig: Rig, expect: Expect) -> None:
     """Fifty clients of a backend that refuses for good cause at most 4 tries each."""
     clients = 50

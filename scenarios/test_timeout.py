@@ -15,6 +15,7 @@ from harness.verdicts.expect import Expect
 
 
 @pytest.mark.error_path("timeout-silent")
+@pytest.mark.lasts(30)
 def test_a_silent_backend_becomes_504_at_the_deadline(rig: Rig, expect: Expect) -> None:
     """A backend that reads the request and says nothing is answered 504 after 30 s, not before and not after 31 s."""
     with rig.broken(Route(silent())):
@@ -27,6 +28,7 @@ def test_a_silent_backend_becomes_504_at_the_deadline(rig: Rig, expect: Expect) 
 
 
 @pytest.mark.error_path("timeout-trickle")
+@pytest.mark.lasts(30)
 def test_a_trickled_head_does_not_move_the_deadline(rig: Rig, expect: Expect) -> None:
     """A backend that sends one header byte each second is answered 504 at 30 s all the same."""
     with rig.broken(Route(trickle_head(rig.clock.wall(1)))):
@@ -39,6 +41,7 @@ def test_a_trickled_head_does_not_move_the_deadline(rig: Rig, expect: Expect) ->
 
 @pytest.mark.error_path("timeout-body-stall")
 @pytest.mark.parametrize("stall", ["silence", "one byte each second"])
+@pytest.mark.lasts(30)
 def test_a_body_that_stalls_is_visibly_broken_at_the_deadline(rig: Rig, expect: Expect, stall: str) -> None:
     """Headers and half a body, then silence or a trickle: the client sees a broken body at the deadline, no hang."""
     behaviour: Behaviour = stall_mid_body() if stall == "silence" else trickle_body(rig.clock.wall(1))
@@ -52,6 +55,7 @@ def test_a_body_that_stalls_is_visibly_broken_at_the_deadline(rig: Rig, expect: 
 
 
 @pytest.mark.error_path("timeout-connect")
+@pytest.mark.lasts(26)
 def test_a_connect_that_is_never_answered_is_no_hang(rig: Rig, expect: Expect) -> None:
     """SYNs that nobody answers end in an error by the deadline."""
     with rig.broken(FullBacklog()):
@@ -63,6 +67,7 @@ def test_a_connect_that_is_never_answered_is_no_hang(rig: Rig, expect: Expect) -
 
 
 @pytest.mark.error_path("timeout-setting")
+@pytest.mark.lasts(10)
 def test_the_deadline_is_a_setting(rig: Rig, expect: Expect) -> None:
     """REQUEST_TIMEOUT=10000, the guide's production value, moves the deadline to 10 s."""
     rig = rig.variant(request_timeout=10)
@@ -75,6 +80,7 @@ def test_the_deadline_is_a_setting(rig: Rig, expect: Expect) -> None:
 
 
 @pytest.mark.error_path("timeout-write")
+@pytest.mark.lasts(30)
 def test_a_write_that_times_out_is_sent_once(system: System, expect: Expect) -> None:
     """A POST whose answer never comes is answered 504, sent once, and executed once."""
     with system.broken(AnswerLost()):
@@ -86,6 +92,7 @@ def test_a_write_that_times_out_is_sent_once(system: System, expect: Expect) -> 
 
 
 @pytest.mark.error_path("timeout-cancels-upstream")
+@pytest.mark.lasts(30)
 def test_the_deadline_ends_the_upstream_request_too(rig: Rig, expect: Expect) -> None:
     """At the deadline the proxy closes the upstream connection; the backend does not work for nobody."""
     with rig.broken(Route(silent())):
@@ -97,6 +104,7 @@ def test_the_deadline_ends_the_upstream_request_too(rig: Rig, expect: Expect) ->
 
 
 @pytest.mark.error_path("timeout-slow-but-fine")
+@pytest.mark.lasts(29)
 def test_an_answer_just_before_the_deadline_is_served(rig: Rig, expect: Expect) -> None:
     """A backend that answers after 29 s is served: slow is not broken."""
     seconds = rig.deadline_s - 1 - rig.clock.target(0.05)  # a process may be held up for a moment on a busy machine

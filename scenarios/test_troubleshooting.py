@@ -56,6 +56,7 @@ def test_a_database_that_is_down_makes_the_api_unavailable(system: System, expec
     [Latency("postgres", 2), Latency("postgres", 60), BlackHole("postgres")],
     ids=["2 s", "60 s", "black hole"],
 )
+@pytest.mark.lasts(20)
 def test_a_slow_database_is_bounded_and_leaves_the_pool_whole(system: System, expect: Expect, fault: Fault) -> None:
     """With PostgreSQL 2 s slower, 60 s slower or silent, requests end by the deadline and the pool is whole after."""
     with system.broken(fault):

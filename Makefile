@@ -5,13 +5,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 .DEFAULT_GOAL := help
-.PHONY: help check test lint types laws format bench combinations lock clean
+.PHONY: help check real test lint types laws format bench combinations lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*##/\1\t/' | expand -t 14
 
 check: $(READY)  ## the main job: the reference proxy through every error path
 	@$(BIN)/errorpath check $(ARGS)
+
+real: $(READY)  ## the documented numbers literally, in real time: 1, 2, 3, 5 and 30 seconds
+	@$(BIN)/errorpath check --speed real --only retry,health,timeout,errors $(ARGS)
 
 # Two workers: many tests time something, and more workers than cores make every one of them late.
 test: lint types $(READY)  ## lint, format, strict types, laws and every test

@@ -97,11 +97,19 @@ def _similar(path: str) -> str:
 
 
 def paths_in(text: str) -> tuple[str, ...]:
-    """The ids in the text of ``--only``.  UsageError for a text without one: it must not mean all of them."""
-    ids = tuple(path.strip() for path in text.split(",") if path.strip())
+    """The ids in the text of ``--only``, where a family stands for all of its own.
+
+    UsageError for a text without one: it must not mean all of them.
+    """
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    ids = tuple(dict.fromkeys(path for word in words for path in _family(word) or [word]))
     if text and not ids:
         raise UsageError(f"--only {text!r}: names no error path; `errorpath paths` lists them")
     return ids
+
+
+def _family(word: str) -> list[str]:
+    return [row.id for row in CATALOGUE if row.family == word]
 
 
 def output_folder(choices: Choices, target_name: str) -> Path:
@@ -148,7 +156,7 @@ def add_choices(add: Callable[..., object]) -> None:
     add("--origin-port", default=None, type=int, help="the port on 127.0.0.1 that the proxy at --url forwards to")
     add("--env", default="embedded", help="where PostgreSQL and Redis come from: embedded or containers")
     add("--toxiproxy", default="embedded", help="who serves the links: embedded, binary, container or HOST:PORT")
-    add("--only", default="", help="check only these error paths: ID[,ID…]")
+    add("--only", default="", help="check only these error paths, or families of them: ID[,ID…]")
     add("--speed", default="auto", help="target seconds per second: a number, auto (20 where possible) or real")
     add("--seed", default=1, type=int, help="the seed of everything random")
     add("--out", default=None, help="folder of the results (default: reports/<time>-<target>)")

@@ -42,8 +42,9 @@ class Probe:
         """Return ``ok`` or what is wrong, within ``within_s`` even where a driver is slow to be cancelled."""
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._bounded())
-        await asyncio.wait({self._running}, timeout=self._within_s)
-        state = self._running.result() if self._running.done() else NO_ANSWER
+        asked = self._running  # the next asker may put another in its place before we look
+        await asyncio.wait({asked}, timeout=self._within_s)
+        state = asked.result() if asked.done() else NO_ANSWER
         if state != self._last:
             log.warning("health changed", dependency=self._name, state=state)
             self._last = state

@@ -9,6 +9,7 @@ import pytest
 
 from harness.backend.dependencies import reason_for
 from harness.backend.dsn import parse_database_url
+from harness.backend.health import Probe
 from harness.backend.passwords import NOBODY, hash_password, matches
 
 
@@ -83,3 +84,25 @@ def test_only_the_password_matches_its_hash() -> None:
     A hash matches its password and no other; nobody's hash matches nothing.
     """
     assert asyncio.run(_roundtrip()) == (True, False, False)
+
+
+async def _asked_at_once(askers: int, rounds: int) -> set[str]:
+    async def ask() -> str:
+        await asyncio.sleep(0)
+        return "ok"
+
+    probe = Probe("postgres", ask, within_s=5.0)
+
+    async def keep_asking() -> list[str]:
+        return [await probe.state() for _ in range(rounds)]
+
+    return {state for states in await asyncio.gather(*(keep_asking() for _ in range(askers))) for state in states}
+
+
+def test_askers_that_overlap_all_hear_the_answer() -> None:
+    """
+    Whoever asks for the health while another's probe ends and a new one begins hears an answer, never a time-out.
+    """
+    seen = asyncio.run(_asked_at_once(askers=8, rounds=50))
+
+    assert {"ok"} == seen

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from harness.toxiproxy.server.timers import Timers
 
 
+PIECE_BYTES = 32 << 10  # Toxiproxy reads no more at a time, and some toxics act once for each piece
+
+
 class Flow:
     """One direction.  ``draw`` makes the source of chance for a toxic of a given name."""
 
@@ -181,17 +184,21 @@ class Flow:
         if self._sink is None:
             self._early.append(data)
         elif self._stages:
-            self._stages[0].put(Chunk(data, time.monotonic()))
+            now = time.monotonic()
+            for start in range(0, len(data), PIECE_BYTES):
+                self._through(Chunk(data[start : start + PIECE_BYTES], now))
         else:
             self._leave(Chunk(data, 0.0))
 
     def _push(self, how: End) -> None:
-        if self._over:
-            return
+        if not self._over:
+            self._through(how)
+
+    def _through(self, event: Event) -> None:
         if self._stages:
-            self._stages[0].put(how)
+            self._stages[0].put(event)
         else:
-            self._leave(how)
+            self._leave(event)
 
     def _leave(self, event: Event) -> None:
         if isinstance(event, End):

@@ -43,11 +43,21 @@ except ImportError:  # testcontainers before 4.15
     from testcontainers.postgres import PostgresContainer
     from testcontainers.redis import RedisContainer
 
-# The variable that names another image (with its digest, where that matters), and the official one.
+# The variable that names another image, and the official one.  A digest is of the list of all platforms; where there
+# is one Docker does not look at the tag, which says to the reader what it is: PostgreSQL 16.14, Redis 7.4.9.
 IMAGES = {
-    "postgres": ("ERRORPATH_POSTGRES_IMAGE", "postgres:16-alpine"),
-    "redis": ("ERRORPATH_REDIS_IMAGE", "redis:7-alpine"),
-    "toxiproxy": ("ERRORPATH_TOXIPROXY_IMAGE", "ghcr.io/shopify/toxiproxy:2.12.0"),
+    "postgres": (
+        "ERRORPATH_POSTGRES_IMAGE",
+        "postgres:16-alpine@sha256:57c72fd2a128e416c7fcc499958864df5301e940bca0a56f58fddf30ffc07777",
+    ),
+    "redis": (
+        "ERRORPATH_REDIS_IMAGE",
+        "redis:7-alpine@sha256:6ab0b6e7381779332f97b8ca76193e45b0756f38d4c0dcda72dbb3c32061ab99",
+    ),
+    "toxiproxy": (
+        "ERRORPATH_TOXIPROXY_IMAGE",
+        "ghcr.io/shopify/toxiproxy:2.12.0@sha256:9378ed52a28bc50edc1350f936f518f31fa95f0d15917d6eb40b8e376d1a214e",
+    ),
 }
 START_S = 120.0  # an image that is there starts in 3 s; one that is not is fetched before this time runs
 LOOK_S = 0.1

@@ -17,29 +17,17 @@ from harness.clock import poll_until
 from harness.environment.chosen import Environment
 from harness.environment.endpoints import for_worker, postgres_version, redis_version
 from harness.environment.leaks import left_behind
-from harness.environment.preflight import prove_links
+from harness.environment.preflight import prove_links, prove_refusing
 from harness.environment.rundir import RunDirectory
 from harness.errors import EnvironmentUnavailable
+from harness.toxiproxy.client import LinkServer
+from tests.environment.published import Published
 
 pytest.importorskip("testcontainers")
-from harness.environment.containers import DIRECTORY, HOST, IMAGES, RUN, _daemon, _host, _image
+from harness.environment.containers import DIRECTORY, HOST, IMAGES, RUN, _host, _image
 
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 20.0  # wall seconds; a daemon on a busy machine takes its time
-
-
-@pytest.fixture
-def daemon() -> Iterator[Any]:
-    """A Docker daemon that has the images; with DOCKER_HOST set there is no excuse."""
-    try:
-        with _daemon() as client:
-            for name in IMAGES:
-                client.images.get(_image(name))  # nothing is fetched for a test
-            yield client
-    except EnvironmentUnavailable as exc:
-        if os.environ.get("DOCKER_HOST"):
-            raise
-        pytest.skip(str(exc))
 
 
 def of_run(daemon: Any, run_id: str) -> list[Any]:
@@ -102,18 +90,42 @@ def test_a_later_run_sweeps_what_even_the_remover_left(daemon: Any, run: RunDire
     assert dead.id not in left
 
 
-def test_toxiproxy_behind_published_ports_is_found_out(daemon: Any, run: RunDirectory) -> None:
-    """The real thing: a container with a network of its own does not reach this machine's loopback."""
+@pytest.fixture
+def bridged(daemon: Any) -> Iterator[dict[int, int]]:
+    """Toxiproxy in a container with a network of its own: where the ports of its API and of a link are published."""
     published = {f"{port}/tcp": ("127.0.0.1", None) for port in (8474, 8666)}
     container = daemon.containers.run(_image("toxiproxy"), ["-host=0.0.0.0"], detach=True, ports=published)
     try:
         container.reload()
-        port = container.attrs["NetworkSettings"]["Ports"]["8474/tcp"][0]["HostPort"]
-
-        with pytest.raises(EnvironmentUnavailable, match="--network host"):
-            poll_until(lambda: proved(f"127.0.0.1:{port}", run), within_s=WITHIN_S, what="Toxiproxy to answer")
+        bound = container.attrs["NetworkSettings"]["Ports"]
+        yield {port: int(bound[f"{port}/tcp"][0]["HostPort"]) for port in (8474, 8666)}
     finally:
         container.remove(force=True)
+
+
+def test_toxiproxy_behind_published_ports_is_found_out(bridged: dict[int, int], run: RunDirectory) -> None:
+    """The real thing: a container with a network of its own does not reach this machine's loopback."""
+    with pytest.raises(EnvironmentUnavailable, match="--network host"):
+        poll_until(lambda: proved(f"127.0.0.1:{bridged[8474]}", run), within_s=WITHIN_S, what="Toxiproxy to answer")
+
+
+def test_dockers_port_proxy_accepts_for_nobody_and_is_found_out(bridged: dict[int, int]) -> None:
+    """The real thing: a connect to the published port of a disabled link is accepted, which is no ECONNREFUSED."""
+    server = poll_until(
+        lambda: answering(f"127.0.0.1:{bridged[8474]}"), within_s=WITHIN_S, what="Toxiproxy to answer"
+    )
+    made = server.create("link", "127.0.0.1:1", listen="0.0.0.0:8666")
+
+    with pytest.raises(EnvironmentUnavailable, match=r"met accepted, not ECONNREFUSED.*--network host"):
+        prove_refusing(Published(server, made.name, bridged[8666]))
+
+
+def answering(endpoint: str) -> LinkServer | None:
+    """None while its API does not answer yet."""
+    try:
+        return LinkServer(endpoint)
+    except EnvironmentUnavailable:
+        return None
 
 
 def proved(endpoint: str, run: RunDirectory) -> str | None:

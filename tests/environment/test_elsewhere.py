@@ -24,7 +24,8 @@ from harness.environment.preflight import prove_links, prove_refusing
 from harness.environment.rundir import RunDirectory
 from harness.errors import EnvironmentUnavailable, HarnessError
 from harness.faults.link import Refused
-from harness.toxiproxy.client import Link, LinkServer
+from harness.toxiproxy.client import LinkServer
+from tests.environment.published import Published
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,23 +105,12 @@ def test_a_binary_that_is_none_is_a_reason(run: RunDirectory, monkeypatch: pytes
             Environment(toxiproxy="binary").start(run)
 
 
-class Published(Link):
-    """A link behind a port proxy: clients are given the proxy's port."""
-
-    published = 0
-
-    @property
-    def listen(self) -> tuple[str, int]:
-        return "127.0.0.1", self.published
-
-
 @pytest.fixture
 def published(running: LinkServer) -> Iterator[Published]:
     """A link whose port somebody publishes who accepts whether the link does or not, as Docker's port proxy does."""
     made = running.create(f"link-{secrets.token_hex(4)}", "u:1")
-    link = Published(running, made.name)
     with socket.create_server(("127.0.0.1", 0)) as port_proxy:
-        link.published = port_proxy.getsockname()[1]
+        link = Published(running, made.name, port_proxy.getsockname()[1])
         thread = threading.Thread(target=publish, args=(port_proxy, made.listen))
         thread.start()
         yield link

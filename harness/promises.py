@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from harness.contract.model import Contract, Health, ProcessPromise, Retries, Streaming
+from harness.contract.model import Contract, Gauges, Health, Limits, Overload, ProcessPromise, Retries, Streaming
 from harness.errors import NotPromised
 
 T = TypeVar("T")
@@ -40,6 +40,21 @@ class Promises:
     def streaming(self) -> Streaming:
         """The promises about memory."""
         return _promised(self.contract.streaming, "streaming")
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds of the front door."""
+        return _promised(self.contract.limits, "limits")
+
+    @property
+    def overload(self) -> Overload:
+        """The promise about more requests than the upstream takes."""
+        return _promised(self.contract.overload, "overload")
+
+    @property
+    def gauges(self) -> Gauges:
+        """Where the target tells what it holds."""
+        return _promised(self.contract.gauges, "gauges")
 
     @property
     def deadline_s(self) -> float:

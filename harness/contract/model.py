@@ -17,7 +17,7 @@ from harness.errors import UsageError
 
 GUIDE = Path(__file__).with_name("guide.toml")
 
-ErrorKind = Literal["refused", "timeout", "unavailable", "failed"]
+ErrorKind = Literal["refused", "timeout", "unavailable", "failed", "overloaded"]
 
 # What happened to a request, as we call it; logs and metrics of a target have words of their own for each.
 Happened = Literal["served", "refused", "timeout", "unavailable", "reset", "closed", "cut", "malformed", "left"]
@@ -105,6 +105,43 @@ class Streaming(_Section):
     growth_limit_mib: float | None = None
 
 
+class Limit(_Section):
+    """One bound of the front door: ``most`` bytes, fields or seconds (None: only where it is set), and the answer."""
+
+    most: float | None = Field(default=None, gt=0)
+    status: int = Field(ge=400, le=599)
+
+
+class Limits(_Section):
+    """What the front door takes of one client, and how many clients that only wait."""
+
+    target: Limit | None = None
+    header: Limit | None = None
+    fields: Limit | None = None
+    body: Limit | None = None
+    head: Limit | None = None
+    idle_clients: int | None = Field(default=None, gt=0)
+
+
+class Overload(_Section):
+    """What happens to more requests than the upstream takes, and how soon it is over once the upstream is well."""
+
+    connections: int = Field(gt=0)
+    refused_within_s: float = Field(gt=0)
+    healed_within_s: float = Field(gt=0)
+    served_share: float = Field(gt=0, le=1)
+
+
+class Gauges(_Section):
+    """Where the proxy tells what it holds (Prometheus' text format at ``path``), and under which names."""
+
+    path: str
+    tasks: str | None = None
+    clients: str | None = None
+    upstream: str | None = None
+    descriptors: str | None = None
+
+
 class LogLine(_Section):
     """One kind of line: the fields that tell it from the others, and where the fields we ask for are.
 
@@ -157,10 +194,13 @@ class Metrics(_Section):
 
 
 class ProcessPromise(_Section):
-    """How the program behaves when it cannot start."""
+    """How the program behaves when it cannot start, when it is to end, and after a long day."""
 
     port_in_use_within_s: float | None = None
     bad_setting_exit: int | None = None
+    stop_grace_s: float | None = None
+    stop_exit: int | None = None
+    growth_percent: float | None = None
 
 
 class Contract(_Section):
@@ -174,6 +214,9 @@ class Contract(_Section):
     production: Production | None = None
     identity: Identity | None = None
     streaming: Streaming | None = None
+    limits: Limits | None = None
+    overload: Overload | None = None
+    gauges: Gauges | None = None
     process: ProcessPromise | None = None
     logging: Logging | None = None
     sink: Sink | None = None

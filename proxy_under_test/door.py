@@ -1,6 +1,8 @@
 """The outermost layer: refuses what is not to be acted on, answers preflights, and sends the rest to its place.
 
-Law: a refusal has the same envelope, identity and CORS headers as any other error, and is logged once.
+Law: a refusal has the same envelope, identity and CORS headers as any other error, and is logged once.  A head that
+is refused ends its connection: where it ends, and so what comes after it, is what was in doubt (RFC 9112 section
+11.2), and nobody reads the body that it announced.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from proxy_under_test.forward import Arrival, Forwarder
 from proxy_under_test.frontdoor import Limits
 from proxy_under_test.headers import Header
 from proxy_under_test.record import Record
-from proxy_under_test.reply import FUSED, Reply, Send, common_headers
+from proxy_under_test.reply import CLOSE, FUSED, Reply, Send, common_headers
 from proxy_under_test.target import BASE
 
 Scope = dict[str, Any]
@@ -45,7 +47,7 @@ class Door:
         try:
             found = self._admit(scope, method, target)
         except Refusal as refusal:
-            await self.refuse(scope, send, refusal)
+            await self.refuse(scope, send, refusal, last=True)
             return
         if method == "OPTIONS" and b"origin" in found and b"access-control-request-method" in found:
             await self._preflight(scope, send, found)
@@ -68,8 +70,8 @@ class Door:
             frontdoor.check_loop(found[b"via"], self._forwarder.parts.identity.via)
         return found
 
-    async def refuse(self, scope: Scope, send: Send, refusal: Refusal) -> None:
-        """Answer, log and count a request that is not served."""
+    async def refuse(self, scope: Scope, send: Send, refusal: Refusal, *, last: bool = False) -> None:
+        """Answer, log and count a request that is not served; with ``last`` the connection ends there."""
         parts = self._forwarder.parts
         now = time.monotonic()
         first = dict(reversed(scope["headers"]))
@@ -80,7 +82,8 @@ class Door:
         record.cause, record.detail = refusal.cause, str(refusal)
         parts.journal.started(record)
         answer = parts.answers[refusal.cause]
-        reply = Reply(send, common_headers(request_id, parts.cors.headers(first.get(b"origin"))))
+        common = common_headers(request_id, parts.cors.headers(first.get(b"origin")))
+        reply = Reply(send, [*common, CLOSE] if last else common)
         about = Circumstances(0.0, parts.timing.deadlines.timeout_s * 1000)
         try:
             await reply.error(parts.writer, answer, about)

@@ -15,6 +15,9 @@ from proxy_under_test.errors import Answer, Circumstances, ErrorWriter
 # that a small response takes one step and one system call.
 FUSED = "errorpath.fused"
 
+# As the last field: the connection ends with this response.
+CLOSE = (b"connection", b"close")
+
 Header = tuple[bytes, bytes]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 

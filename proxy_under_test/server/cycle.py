@@ -15,12 +15,14 @@ from typing import Any
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from proxy_under_test.reply import CLOSE
+
 Message = MutableMapping[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER for zero seconds: close() sends RST
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
+LAST = [CLOSE]  # the last field of a response whose connection must not go on
 
 COPIED_MOST = 16_384  # bytes of a body that are joined to the head they follow
 
@@ -142,6 +144,9 @@ class Cycle:
         status: int = message["status"]
         self.response_started = True
         headers: list[tuple[bytes, bytes]] = message["headers"]
+        if headers[-1:] == LAST:
+            self.keep_alive = False
+            headers = headers[:-1]
         framing = b""
         length = dict(headers).get(b"content-length")
         if self._head or status in (204, 304):

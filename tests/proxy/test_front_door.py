@@ -73,6 +73,19 @@ def test_what_is_refused_gets_the_envelope_and_goes_no_further(
     assert raw.ask("127.0.0.1", proxy.port, GET + b"Host: p\r\n\r\n").reply.status == 200  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("name", ["no host", "an unknown coding", "chunks in HTTP/1.0", "trace", "large body"])
+def test_a_refused_head_ends_its_connection(proxy: RunningProxy, upstream: Origin, name: str) -> None:
+    """What follows a refused head is not read as a request."""
+    request_bytes, status = REFUSED[name]
+
+    exchange = raw.send("127.0.0.1", proxy.port, request_bytes + GET + b"Host: p\r\n\r\n", within_s=5)
+
+    assert exchange.end in ("fin", "reset")
+    assert [reply.status for reply in exchange.replies()] == [status]
+    assert exchange.reply is not None
+    assert exchange.reply.headers.get_all("connection") == ["close"]
+
+
 def test_a_head_that_never_ends_is_ended(proxy: RunningProxy) -> None:
     """A client that sends its head too slowly is told so."""
     with raw.RawConnection("127.0.0.1", proxy.port, within_s=5) as connection:

@@ -60,6 +60,10 @@ async def _serve(settings: Settings, listener: socket.socket, log: JsonLogger) -
         parts.stopping = True
 
     server = ProxyServer(config, stop)
+    metrics.gauges["proxy_client_connections_open"] = (
+        "Connections of clients.",
+        lambda: len(server.server_state.connections),
+    )
     _banner(settings, listener, log)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

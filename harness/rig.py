@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from harness.bytewise import Bytewise
 from harness.case import Case
 from harness.clock import Clock, now, poll_until
 from harness.contract.model import Contract
@@ -19,6 +20,7 @@ from harness.faults import Fault, Witness
 from harness.journal import Journal
 from harness.progress import Progress
 from harness.promises import Promises
+from harness.target.holdings import Holdings, in_kernel, told
 from harness.target.memory import Memory, watched
 from harness.target.running import RunningTarget
 from harness.target.starts import Ended, ended
@@ -50,7 +52,7 @@ class Variants(Protocol):
 
 
 @dataclass
-class Rig(Promises):
+class Rig(Promises, Bytewise):
     """One proxy in front of the origin, for one scenario."""
 
     contract: Contract
@@ -289,6 +291,34 @@ class Rig(Promises):
         """The target's resident memory while the block runs."""
         return watched(self.target)
 
+    def held(self) -> Holdings:
+        """What the target holds this very moment, by its own word and by the kernel's, as far as either is to be had.
+
+        Raises NotPromised for a target that neither tells nor was started by us.
+        """
+        counts: dict[str, float] = {}
+        if self.contract.gauges is not None:
+            counts |= told(self.gauges, self.client.get(self.target.url + self.gauges.path))
+        if self.target.started or not counts:
+            counts |= in_kernel(self.target)
+        return Holdings(counts)
+
+    def at_rest(self) -> Holdings:
+        """What the target holds when it has nothing to do, and no connection upstream is kept for later."""
+        self.drop_kept_connections()
+        seen: list[Holdings] = [self.held()]
+
+        def unchanged() -> Holdings | None:
+            seen.append(self.held())
+            return seen[-1] if seen[-1] == seen[-2] else None
+
+        return self.until(unchanged, "what the target holds to stay the same")
+
+    def drop_kept_connections(self) -> None:
+        """Close every connection between target and upstream from outside, as an upstream does that restarts."""
+        with self.link("upstream").disabled():
+            pass
+
     def start_on_a_taken_port(self) -> Ended:
         """How another one of this target ends whose port is taken."""
         return ended(lambda port: self.variants.spawn(port, {}), taken=True)
@@ -298,6 +328,10 @@ class Rig(Promises):
         return ended(lambda port: self.variants.spawn(port, environment), taken=False)
 
     # Other settings
+
+    def unhurried(self) -> Rig:
+        """The same target with its deadline in our seconds, so that what is to end sooner is not ended by it."""
+        return self.variant(request_timeout=self.clock.target(self.deadline_s))
 
     def variant(self, *, upstream: str | None = None, **settings: object) -> Rig:
         """The same target with other settings (names of the target file; target seconds) or another upstream."""

@@ -69,6 +69,11 @@ class RunningTarget:
         return self._process
 
     @property
+    def started(self) -> bool:
+        """Whether it was started by us, so that its process can be looked at."""
+        return self._process is not None
+
+    @property
     def pid(self) -> int:
         """The process id; it changes at a `restart`."""
         return self.process.pid
@@ -94,6 +99,14 @@ class RunningTarget:
         for process in self._family():
             with contextlib.suppress(psutil.NoSuchProcess):
                 total += process.memory_info().rss
+        return total
+
+    def descriptors(self) -> int:
+        """Open file descriptors of the process and all its children."""
+        total = 0
+        for process in self._family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += process.num_fds()
         return total
 
     def open_sockets(self) -> list[Socket]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from harness.verdicts.aftermath import Aftermath
 from harness.verdicts.answers import Answers
+from harness.verdicts.frontdoor import FrontDoor
 from harness.verdicts.timing import Timing
 
 
-class Expect(Aftermath, Answers, Timing):
+class Expect(Aftermath, Answers, Timing, FrontDoor):
     """Claims about values, answers, time, tries, log lines and what is left; each is recorded, and raises
     ContractViolation when broken."""

@@ -23,6 +23,7 @@ FLOORS = {
     "harness.journal": 4,
     "harness.backend_process": 4,
     "harness.promises": 4,
+    "harness.bytewise": 4,
     "harness.plan": 4,
     "harness.rig": 4,
     "harness.system": 5,
@@ -46,7 +47,7 @@ OWNERS = {
     "psutil": ("harness.environment", "harness.target"),
     "jsonschema": ("harness.verdicts",),
     "structlog": ("harness.backend", "proxy_under_test"),
-    "prometheus_client": ("proxy_under_test", "harness.toxiproxy.server"),
+    "prometheus_client": ("proxy_under_test", "harness.toxiproxy.server", "harness.target"),
 }
 
 

@@ -1,0 +1,78 @@
+"""Requests as bytes, for what no client library sends: malformed, half, slow, or many at once.
+
+Law: what is sent is exactly what the scenario writes; only the route's base, Host and the request key are added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from harness.target.running import RunningTarget
+from harness.traffic.crowd import room_for
+from harness.traffic.raw import RawConnection, RawExchange, ask
+from harness.traffic.raw_reply import RawReply
+from harness.traffic.recording import KEY_HEADER
+
+ANSWER_S = 5.0  # wall seconds for an answer that needs no waiting; only a broken proxy takes them
+
+
+class Bytewise:
+    """Raw requests to ``target``; paths are below the proxy's base."""
+
+    target: RunningTarget
+
+    @property
+    def authority(self) -> str:
+        """HOST:PORT of the proxy, for a Host field."""
+        return self.target.url.removeprefix("http://")
+
+    def path(self, path: str) -> str:
+        """The request target of ``path`` below the base."""
+        return self.target.file.routes.base.rstrip("/") + path
+
+    def line(self, method: str, target: str, *fields: str, version: str = "1.1") -> bytes:
+        """A request head with nothing but these; text is Latin-1."""
+        return "\r\n".join([f"{method} {target} HTTP/{version}", *fields, "", ""]).encode("latin-1")
+
+    def head(self, method: str = "GET", path: str = "/items", *fields: str, key: str = "") -> bytes:
+        """A request head with Host, and the request key where one is given."""
+        keyed = [f"{KEY_HEADER}: {key}"] if key else []
+        return self.line(method, self.path(path), f"Host: {self.authority}", *keyed, *fields)
+
+    def dial(self, *, within_s: float = ANSWER_S, receive_buffer: int | None = None) -> RawConnection:
+        """A connection to the proxy, to be used with ``with``."""
+        return RawConnection(self.target.host, self.target.port, within_s=within_s, receive_buffer=receive_buffer)
+
+    def provoke(self, data: bytes, *, within_s: float = ANSWER_S) -> RawExchange:
+        """Send ``data``; the answer, and where that is an error also whether the connection ends with it."""
+        with self.dial(within_s=within_s) as connection:
+            connection.send(data)
+            reply = answered(connection)
+            if reply is None or reply >= 400:
+                connection.read()
+            return connection.exchange()
+
+    def converse(self, heads: Sequence[bytes]) -> list[RawReply]:
+        """Send requests without bodies, all at once on one connection; the answers in order, as far as they came."""
+        methods = [head.partition(b" ")[0].decode("ascii") for head in heads]
+        exchange = ask(self.target.host, self.target.port, b"".join(heads), methods=methods, within_s=ANSWER_S)
+        return exchange.replies(*methods)
+
+    @contextmanager
+    def crowd(self, count: int, *, within_s: float = 60.0) -> Iterator[list[RawConnection]]:
+        """``count`` connections to the proxy at once.  HarnessError when the system does not allow us so many."""
+        room_for(count)
+        with ExitStack() as stack:
+            yield [stack.enter_context(self.dial(within_s=within_s)) for _ in range(count)]
+
+
+def answered(connection: RawConnection) -> int | None:
+    """Read until a whole answer is there; its status, None when the connection ended without one."""
+    while True:
+        reply = connection.exchange().reply
+        if reply is not None and reply.complete:
+            return reply.status
+        if connection.end != "open":
+            return None
+        connection.read(at_least=len(connection.received) + 1)

@@ -1,0 +1,61 @@
+"""What a target holds at one moment: told by itself, and by the kernel.
+
+Two witnesses, because each is blind to something: a task or a pool's slot is no file, and what a proxy says of itself
+it may miscount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from harness.contract.model import Gauges
+from harness.errors import ContractViolation
+from harness.target.running import RunningTarget
+from harness.traffic.exchange import Exchange
+
+NAMED = ("tasks", "clients", "upstream", "descriptors")
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """Counts of what is held, by name: "sockets", "descriptors in /proc", and what the target tells."""
+
+    counts: Mapping[str, float] = field(default_factory=dict)
+
+    def more_than(self, before: Holdings) -> dict[str, float]:
+        """What is held now beyond ``before``, by name."""
+        grown = {name: count - before.counts.get(name, 0) for name, count in self.counts.items()}
+        return {name: more for name, more in grown.items() if more > 0}
+
+    def __str__(self) -> str:
+        return ", ".join(f"{count:g} {name}" for name, count in self.counts.items())
+
+
+def in_kernel(target: RunningTarget) -> dict[str, float]:
+    """What /proc says: connections in any state, and descriptors, of the process and its children."""
+    connections = [one for one in target.open_sockets() if one.remote]
+    return {"sockets in /proc": len(connections), "descriptors in /proc": target.descriptors()}
+
+
+def told(gauges: Gauges, scraped: Exchange) -> dict[str, float]:
+    """What the target tells of itself.  ContractViolation when a gauge that it promises is not there."""
+    found = values(scraped)
+    promised = {word: name for word in NAMED if (name := getattr(gauges, word))}
+    missing = sorted(name for name in promised.values() if name not in found)
+    if missing:
+        raise ContractViolation(f"{', '.join(missing)} at {gauges.path}", f"{scraped.summary()} without")
+    return {f"{word} told": found[name] for word, name in promised.items()}
+
+
+def values(scraped: Exchange) -> dict[str, float]:
+    """Every sample without labels in Prometheus' text format; none when that is not what came."""
+    if scraped.status != 200 or not scraped.complete:
+        return {}
+    try:
+        families = list(text_string_to_metric_families(scraped.text))
+    except ValueError:
+        return {}
+    return {one.name: one.value for family in families for one in family.samples if not one.labels}

@@ -1,0 +1,120 @@
+"""Claims about the proxy's own front door: what it refuses, what it lets through, and what is left behind."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection
+from urllib.parse import unquote
+
+from harness.clock import poll_until
+from harness.errors import ContractViolation, HarnessError
+from harness.faults.canary import connect_outcome
+from harness.rig import SETTLE_S
+from harness.target.holdings import Holdings
+from harness.traffic.exchange import Exchange
+from harness.traffic.origin import Origin
+from harness.traffic.raw import RawExchange
+from harness.traffic.recording import Attempt
+from harness.verdicts.claims import Claims, shown
+
+HIDDEN = (
+    "hidden"  # in what a request carries where it must not be seen: a request in its body, a field in its trailer
+)
+
+
+class FrontDoor(Claims):
+    """Claims about raw requests and about what they leave."""
+
+    def turned_away(self, exchange: RawExchange, statuses: Collection[int]) -> None:
+        """Answered with one of ``statuses``, the connection closed after it, and nothing whole went upstream."""
+        self.answered(exchange, statuses)
+        self.that(exchange.end in ("fin", "reset"), "the connection closed", f"the connection {exchange.end}")
+        self.nothing_whole_upstream()
+
+    def answered(self, exchange: RawExchange, statuses: Collection[int]) -> None:
+        """The first answer is whole and has one of ``statuses``."""
+        reply = exchange.reply
+        holds = reply is not None and reply.complete and reply.status in statuses
+        wanted = " or ".join(map(str, sorted(statuses)))
+        self.that(holds, f"answered {wanted}", told(exchange))
+
+    def nothing_whole_upstream(self) -> None:
+        """No whole request reached the upstream's route."""
+        whole = [attempt for attempt in self._rig.origin.attempts() if attempt.complete]
+        self.that(not whole, "no whole request upstream", f"upstream: {_targets(whole)}")
+
+    def read_one_way(self, exchange: RawExchange, statuses: Collection[int], body: bytes | None) -> None:
+        """Refused as in `turned_away`; or, unless ``body`` is None, one well-formed request upstream with that body.
+
+        Either way what was hidden in the request stays hidden.
+        """
+        self.nothing_hidden(exchange)
+        if body is None or exchange.reply is None or exchange.reply.status != 200:
+            self.turned_away(exchange, statuses)
+            return
+        attempts = self._rig.origin.attempts()
+        holds = len(attempts) == 1 and attempts[0].complete and attempts[0].body == body
+        self.that(holds, f"one whole request with the body {shown(body)}", f"upstream: {_targets(attempts)}")
+
+    def nothing_hidden(self, exchange: RawExchange) -> None:
+        """What lies hidden in a request was neither forwarded nor answered."""
+        forwarded = [one for one in self._rig.origin.attempts() if HIDDEN.encode() in one.raw_head]
+        self.that(not forwarded, "nothing hidden upstream", f"upstream: {_targets(forwarded)}")
+        answered = HIDDEN.encode() in exchange.received
+        self.that(not answered, "no answer to what is hidden", told(exchange))
+
+    def inside(self, attempts: Collection[Attempt]) -> None:
+        """Every target upstream stays below the base, however a server normalises it."""
+        base = self._rig.upstream_base.rstrip("/") + "/"
+        outside = [one for one in attempts if not _resolved(one.target).startswith(base)]
+        self.that(not outside, f"nothing outside {base} upstream", f"upstream: {_targets(outside)}")
+
+    def silent(self, bait: Origin) -> None:
+        """Nobody connected to ``bait``; a connection of our own proves that it would have been noticed."""
+        met = len(bait.connections())
+        self.that(met == 0, "no connection to another host", f"{met} connections to another host")
+        connect_outcome(bait.host, bait.port)
+        poll_until(lambda: bait.connections(), within_s=SETTLE_S, what="the bait to notice a connection of our own")
+
+    def closed_soon(self, attempt: Attempt | None, left_at: float, within_s: float) -> None:
+        """The upstream's connection was closed at most ``within_s`` wall seconds after the client left."""
+        gone = attempt.closed_by_peer_at if attempt is not None else None
+        after = "never" if gone is None else f"after {gone - left_at:.3f} s"
+        self._case.timed = True
+        holds = gone is not None and gone - left_at <= within_s
+        self.that(holds, f"the upstream connection closed within {within_s:g} s of our clock", f"closed {after}")
+
+    def nothing_left(self, before: Holdings) -> None:
+        """The target holds no more tasks, connections and descriptors than ``before``, as it and the kernel say."""
+        rig = self._rig
+        rig.drop_kept_connections()
+        try:
+            poll_until(lambda: not rig.held().more_than(before), within_s=SETTLE_S, what="the target to let go")
+        except HarnessError:
+            now = rig.held()
+            if now.more_than(before):
+                raise ContractViolation(f"at most {before}", f"{now}") from None
+        self.that(True, "no task, connection or descriptor left behind", f"{before}, as before")
+
+    def all_served(self, exchanges: Collection[Exchange], share: float) -> None:
+        """At least this share of the exchanges is a whole 200."""
+        served = sum(1 for exchange in exchanges if exchange.status == 200 and exchange.complete)
+        actual = f"{served} of {len(exchanges)} served"
+        self.that(served >= share * len(exchanges), f"{share:.0%} of {len(exchanges)} served", actual)
+
+
+def told(exchange: RawExchange) -> str:
+    """What a raw client got, in words."""
+    reply = exchange.reply
+    said = f"answered {reply.status}{'' if reply.complete else ' (cut off)'}" if reply else "no answer"
+    return f"{said}, the connection {exchange.end}; {shown(exchange.received)}"
+
+
+def _targets(attempts: Collection[Attempt]) -> str:
+    return ", ".join(f"{one.method} {one.target} ({one.outcome})" for one in attempts) or "nothing"
+
+
+def _resolved(target: str) -> str:
+    """``target``'s path as the most helpful of servers reads it: unescaped, without parameters, normalised."""
+    path = unquote(target.partition("?")[0]).replace("\\", "/")
+    return posixpath.normpath("/".join(part.partition(";")[0] for part in path.split("/"))) + "/"

@@ -216,6 +216,22 @@ startup-banner | G | proxy and backend start | a banner with both addresses |  |
 """,
 )
 
+SMUGGLING = _family(
+    "smuggling",
+    "RFC 9112 section 6",
+    "",
+    """
+smuggle-two-framings | S | Content-Length and Transfer-Encoding together, another request behind them | 400, or read by the chunks; closed; the hidden request never upstream |  | RFC 9112 section 6.1
+smuggle-length | S | Content-Length contradicting, listed, signed, prefixed, endless | 400 and closed |  | RFC 9112 section 6.3
+smuggle-coding | S | Transfer-Encoding unknown, not last, repeated, with odd bytes | 400 or 501; one framing upstream |  | RFC 9112 section 6.1
+smuggle-old-version | S | chunks in HTTP/1.0 | 400, or framed anew; never passed as it is |  | RFC 9112 section 6.1
+smuggle-host | S | no Host, two of them, or one that is no host | 400 |  | RFC 9112 section 3.2
+smuggle-field | S | space before the colon, folds, bare CR or LF, NUL, empty name | 400, or gone upstream |  | RFC 9112 section 5
+smuggle-chunk | S | bad chunk size, terminator, extension; trailers | 400 and closed, no whole body upstream; trailers are no headers |  | RFC 9112 section 7.1
+smuggle-own-answers | S | marked requests after every odd one, on its connection and others | each answer is its own, 0 mismatches in 1,000 |  | RFC 9112 section 11.2
+""",
+)
+
 CATALOGUE: tuple[ErrorPath, ...] = (
     *RETRY,
     *HEALTH,
@@ -226,6 +242,7 @@ CATALOGUE: tuple[ErrorPath, ...] = (
     *TROUBLESHOOTING,
     *CORS,
     *CONNECTION,
+    *SMUGGLING,
 )
 
 BY_ID: dict[str, ErrorPath] = {path.id: path for path in CATALOGUE}

@@ -44,6 +44,13 @@ class Bytewise:
         """A connection to the proxy, to be used with ``with``."""
         return RawConnection(self.target.host, self.target.port, within_s=within_s, receive_buffer=receive_buffer)
 
+    def tell(self, data: bytes, *, within_s: float = ANSWER_S) -> RawExchange:
+        """Send ``data`` and wait for a whole answer, or the end of the connection."""
+        with self.dial(within_s=within_s) as connection:
+            connection.send(data)
+            answered(connection)
+            return connection.exchange()
+
     def provoke(self, data: bytes, *, within_s: float = ANSWER_S) -> RawExchange:
         """Send ``data``; the answer, and where that is an error also whether the connection ends with it."""
         with self.dial(within_s=within_s) as connection:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from harness.contract.model import Contract, Gauges, Health, Limits, Overload, ProcessPromise, Retries, Streaming
+from harness.contract.model import (
+    Contract,
+    Gauges,
+    Health,
+    Limit,
+    Limits,
+    Overload,
+    ProcessPromise,
+    Retries,
+    Streaming,
+)
 from harness.errors import NotPromised
 
 T = TypeVar("T")
@@ -45,6 +55,15 @@ class Promises:
     def limits(self) -> Limits:
         """The bounds of the front door."""
         return _promised(self.contract.limits, "limits")
+
+    def limit(self, name: str) -> Limit:
+        """One bound of the front door: "target", "header", "fields", "body" or "head"."""
+        limit: Limit | None = getattr(self.limits, name)
+        return _promised(limit, f"limits.{name}")
+
+    def most(self, name: str) -> int:
+        """How much that bound allows."""
+        return int(_promised(self.limit(name).most, f"limits.{name}.most"))
 
     @property
     def overload(self) -> Overload:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from harness.errors import FaultNotWitnessed
 from harness.faults import Stage, Witness
-from harness.faults.canary import refused_connect
+from harness.faults.canary import CANARY_S, answer, refused_connect
 from harness.faults.touched import Reported, Tapped
 from harness.traffic.refusals import Refusals
 
@@ -46,6 +47,34 @@ class Refused:
                     required=0,
                 )
                 refusals.prove(host)  # now all that was refused has been announced
+
+
+@dataclass(frozen=True)
+class LeadsTo:
+    """The hop leads to another address (HOST:PORT) than the upstream's.
+
+    Witnessed by a request of our own on the hop that is answered, and not by the upstream.
+    """
+
+    address: str
+    hop: str = "upstream"
+
+    @contextmanager
+    def inject(self, stage: Stage) -> Iterator[Witness]:
+        """Point the hop's link there; point it back on leaving."""
+        link = stage.link(self.hop)
+        before = link.state().upstream
+        known = len(stage.origin.connections())
+        link.point_at(self.address)
+        try:
+            met, _ = answer(*link.listen, link.question, CANARY_S)
+            if met != "bytes" or len(stage.origin.connections()) != known:
+                raise FaultNotWitnessed(f"the {self.hop} link was to lead to {self.address}; a canary met {met}")
+            yield Witness(
+                detail=lambda: f"the {self.hop} link led to {self.address}, which answered a canary", hits=lambda: 1
+            )
+        finally:
+            link.point_at(before)
 
 
 class _Toxic:

@@ -232,6 +232,37 @@ smuggle-own-answers | S | marked requests after every odd one, on its connection
 """,
 )
 
+DOOR = _family(
+    "door",
+    "RFC 9110 section 17",
+    "",
+    """
+door-path-escape | S | dot segments, plain, encoded, behind a backslash or a parameter | refused, or below the base upstream |  | RFC 9110 section 17.3
+door-foreign-host | S | another host in target, Host or a forwarding field | only the configured upstream is asked |  | OWASP, Server-Side Request Forgery
+door-target-form | S | absolute, authority and asterisk form | refused, or asked of the configured upstream |  | RFC 9112 section 3.2
+door-method | S | TRACE, CONNECT, what is no method | refused, nothing goes anywhere |  | RFC 9110 section 9.3
+door-header-injection | S | CR LF encoded in path or query | no header and no request comes of it |  | RFC 9112 section 11.1
+door-twin-fields | S | a name with "_" for "-", a second Authorization | at most one goes upstream |  | RFC 3875 section 4.1.18
+door-redirect | S | the upstream redirects to an inner address | passed on, not followed |  | OWASP, Server-Side Request Forgery
+door-loop | S | the proxy's upstream is itself | a loop is told at once, nothing piles up | health identity.via | RFC 9110 section 7.6.3
+""",
+)
+
+LIMITS = _family(
+    "limits",
+    "RFC 9110 section 17",
+    "limits",
+    """
+limit-header | S | a header section beyond the limit | 431, nothing upstream | limits.header | RFC 6585 section 5
+limit-fields | S | more header fields than the limit | 431, nothing upstream | limits.fields | RFC 6585 section 5
+limit-target | S | a target beyond the limit | 414, nothing upstream | limits.target | RFC 9110 section 15.5.15
+limit-body | S | a body beyond a limit that is set, announced or in chunks | 413, never whole upstream | limits.body | RFC 9110 section 15.5.14
+limit-memory | S | 1 MiB of target, endless headers, a body of 10 GB claimed | memory stays bounded | streaming.growth_limit_mib | RFC 9110 section 17.5
+limit-slow-head | S | heads sent byte by byte | 408 or left after 10 s, others served meanwhile | limits.head | RFC 9110 section 15.5.9
+limit-idle-clients | S | 1,000 clients that only wait | the next one is served at once | limits.idle_clients | RFC 9112 section 9.5
+""",
+)
+
 CATALOGUE: tuple[ErrorPath, ...] = (
     *RETRY,
     *HEALTH,
@@ -243,6 +274,8 @@ CATALOGUE: tuple[ErrorPath, ...] = (
     *CORS,
     *CONNECTION,
     *SMUGGLING,
+    *DOOR,
+    *LIMITS,
 )
 
 BY_ID: dict[str, ErrorPath] = {path.id: path for path in CATALOGUE}

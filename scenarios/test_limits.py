@@ -1,0 +1,132 @@
+"""What the front door takes of one client, and of how many."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.rig import Rig
+from harness.verdicts.expect import Expect
+
+SLOW = 40  # clients that never finish their head
+
+
+@pytest.mark.error_path("limit-header")
+def test_a_header_section_that_is_too_large_is_431(rig: Rig, expect: Expect) -> None:
+    """A header section of half the limit is served, one beyond it is 431."""
+    limit, most = rig.limit("header"), rig.most("header")
+    rig.prove_healthy()
+
+    fits = rig.tell(rig.head("GET", "/items", f"X-Long: {'x' * (most // 2)}"))
+    rig.forget()
+    exchange = rig.provoke(rig.head("GET", "/items", f"X-Long: {'x' * most}"))
+
+    expect.answered(fits, (200,))
+    expect.turned_away(exchange, (limit.status,))
+    expect.recovers(rig)
+
+
+@pytest.mark.error_path("limit-fields")
+def test_too_many_header_fields_are_431(rig: Rig, expect: Expect) -> None:
+    """Half as many header fields as the limit are served, more than it are 431."""
+    limit, most = rig.limit("fields"), rig.most("fields")
+    rig.prove_healthy()
+
+    fits = rig.tell(rig.head("GET", "/items", *["X: y"] * (most // 2)))
+    rig.forget()
+    exchange = rig.provoke(rig.head("GET", "/items", *["X: y"] * (most + 1)))
+
+    expect.answered(fits, (200,))
+    expect.turned_away(exchange, (limit.status,))
+    expect.recovers(rig)
+
+
+@pytest.mark.error_path("limit-target")
+def test_a_target_that_is_too_long_is_414(rig: Rig, expect: Expect) -> None:
+    """A target of half the limit is served, one beyond it is 414."""
+    limit, most = rig.limit("target"), rig.most("target")
+    rig.prove_healthy()
+
+    fits = rig.tell(rig.head(path="/" + "x" * (most // 2)))
+    rig.forget()
+    exchange = rig.provoke(rig.head(path="/" + "x" * most))
+
+    expect.answered(fits, (200,))
+    expect.turned_away(exchange, (limit.status,))
+    expect.recovers(rig)
+
+
+@pytest.mark.error_path("limit-body")
+@pytest.mark.parametrize("framing", ["Content-Length: {0}", "Transfer-Encoding: chunked"])
+def test_a_body_that_is_too_large_is_413(rig: Rig, expect: Expect, framing: str) -> None:
+    """Where a limit is set, a body beyond it is 413, announced or in chunks, and upstream it is never whole."""
+    status, most = rig.limit("body").status, 64 * 1024
+    rig = rig.variant(body_limit=most)
+
+    fits = rig.request("PUT", "/items", content=b"x" * most)
+    rig.forget()
+    body = b"x" * (most + 1)
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    head = rig.head("PUT", "/items", framing.format(len(body)))
+    exchange = rig.tell(head + (chunks if "chunked" in framing else body))
+
+    expect.served(fits)
+    expect.answered(exchange, (status,))
+    expect.nothing_whole_upstream()
+    expect.recovers(rig)
+
+
+@pytest.mark.error_path("limit-memory")
+def test_what_never_ends_is_not_kept(rig: Rig, expect: Expect) -> None:
+    """A target of 1 MiB, headers without end and a body that claims 10 GB leave the proxy's memory as it was."""
+    rig.prove_healthy()
+    mib = "x" * (1 << 20)
+
+    with rig.memory() as memory:
+        long = rig.provoke(rig.head(path=f"/{mib}"))
+        endless = rig.provoke(rig.head()[:-2] + f"X: {mib}\r\n".encode() * 32)
+        claim = rig.head("PUT", "/items", f"Content-Length: {10**10}")
+        with rig.dial() as connection:
+            connection.send(claim + mib.encode() * 8)
+            connection.abort()
+
+    expect.that(long.reply is None or long.reply.status != 200, "1 MiB of target not served", "200")
+    expect.that(endless.reply is None or endless.reply.status != 200, "32 MiB of headers not served", "200")
+    expect.growth(memory)
+    expect.recovers(rig)
+
+
+@pytest.mark.error_path("limit-slow-head")
+def test_a_head_that_takes_too_long_is_ended(rig: Rig, expect: Expect) -> None:
+    """Clients that send their head byte by byte are told so or left after 10 s, and others are served meanwhile."""
+    status, most_s = rig.limit("head").status, rig.most("head")
+    rig = rig.variant(head_timeout=most_s)
+    rig.prove_healthy()
+
+    with rig.crowd(SLOW) as slow, rig.dial() as connection:
+        for one in slow:
+            one.send(rig.head()[:-2])
+        connection.trickle(rig.head("GET", "/items", "X: " + "x" * 10_000), every_s=rig.clock.wall(most_s) / 50)
+        exchange = rig.get("/items")
+        connection.read()
+        seen = connection.exchange()
+
+    expect.served(exchange)
+    expect.that(seen.end in ("fin", "reset"), "the slow client left", f"its connection {seen.end}")
+    expect.one_of("status", (None, status), seen.reply and seen.reply.status)
+    expect.lasted("the slow client was left after", seen.ended - seen.started, most_s, most_s + 2)
+
+
+@pytest.mark.error_path("limit-idle-clients")
+def test_clients_that_only_wait_keep_nobody_out(rig: Rig, expect: Expect) -> None:
+    """With 1,000 clients that are connected and ask nothing, the next one is served at once."""
+    count = rig.limits.idle_clients or 0
+    rig.prove_healthy()
+    before = rig.at_rest()
+
+    with rig.crowd(count):
+        rig.until(lambda: max(rig.held().more_than(before).values(), default=0) >= count, f"{count} clients")
+        exchange = rig.get("/items")
+
+    expect.served(exchange)
+    expect.took(exchange, 0, rig.clock.target(1))
+    expect.nothing_left(before)

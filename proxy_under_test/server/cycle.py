@@ -24,6 +24,7 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER for zero seconds: close() sends RS
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST = [CLOSE]  # the last field of a response whose connection must not go on
 
+LINGER_S = 1.0  # in which a client that still sends can read its response
 COPIED_MOST = 16_384  # bytes of a body that are joined to the head they follow
 
 
@@ -42,6 +43,7 @@ class Cycle:
     _waiter: asyncio.Future[None] | None = None
     _news = False
     _continued = False
+    lingering = False
 
     def __init__(
         self,
@@ -147,6 +149,9 @@ class Cycle:
         if headers[-1:] == LAST:
             self.keep_alive = False
             headers = headers[:-1]
+        elif self.more_body:
+            # Nobody may be going to read the rest, and a client could send it for as long as it likes.
+            self.keep_alive = False
         framing = b""
         length = dict(headers).get(b"content-length")
         if self._head or status in (204, 304):
@@ -197,8 +202,19 @@ class Cycle:
         self.response_complete = True
         self.tell()
         if not self.keep_alive:
-            self.transport.close()
+            self._end_connection()
         self._on_complete()
+
+    def _end_connection(self) -> None:
+        if not self.more_body:
+            self.transport.close()
+            return
+        # Closing with bytes unread sends a reset, which may overtake the response (RFC 9112 section 9.6): say FIN,
+        # and throw away for a while what still comes.
+        self.lingering = True
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self._loop.call_later(LINGER_S, self.transport.close)
 
 
 def _nothing() -> None:

@@ -51,6 +51,8 @@ class ClientProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Bytes of requests came."""
         self._idle_since = None
+        if self._current is not None and self._current.lingering:
+            return
         if self._left_of_declined is not None:
             self._read_by_length(data)
             return
@@ -150,7 +152,7 @@ class ClientProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """A response is out: start the next request, or wait for one."""
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
+        if self.transport.is_closing() or (self._current is not None and self._current.lingering):
             return
         self.flow.resume_reading()
         if self.pipeline:

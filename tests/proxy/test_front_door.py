@@ -10,6 +10,7 @@ from harness.clock import poll_until
 from harness.traffic import raw, replies
 from harness.traffic.client import Client
 from harness.traffic.origin import Origin
+from harness.traffic.steps import Behaviour, Reply
 from tests.proxy.running import RunningProxy
 
 ALLOWED = "http://localhost:3200"
@@ -82,6 +83,24 @@ def test_a_refused_head_ends_its_connection(proxy: RunningProxy, upstream: Origi
 
     assert exchange.end in ("fin", "reset")
     assert [reply.status for reply in exchange.replies()] == [status]
+    assert exchange.reply is not None
+    assert exchange.reply.headers.get_all("connection") == ["close"]
+
+
+def test_a_client_that_still_sends_can_read_its_refusal(proxy: RunningProxy) -> None:
+    """The connection ends with FIN and not with a reset, which could overtake the response."""
+    exchange = raw.send("127.0.0.1", proxy.port, POST + b"Content-Length: 8000000\r\n\r\n" + b"x" * 8_000_000)
+
+    assert ("fin", [413]) == (exchange.end, [reply.status for reply in exchange.replies()])
+
+
+def test_a_body_that_nobody_reads_ends_its_connection(proxy: RunningProxy, upstream: Origin) -> None:
+    """A client whose answer came before its body was complete cannot go on with it for ever."""
+    upstream.script(route=[Behaviour("early", (Reply(200, (), b"early"),))])
+
+    exchange = raw.send("127.0.0.1", proxy.port, POST + b"Content-Length: 1000\r\n\r\nhalf", within_s=5)
+
+    assert ("fin", [b"early"]) == (exchange.end, [reply.body for reply in exchange.replies()])
     assert exchange.reply is not None
     assert exchange.reply.headers.get_all("connection") == ["close"]
 

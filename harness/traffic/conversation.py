@@ -83,6 +83,12 @@ class Conversation:
         self.idle = False
         self.reset_on_stop = False
 
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes handed to the kernel so far."""
+        wire: Wire | None = getattr(self, "_wire", None)  # None until it runs
+        return wire.bytes_sent if wire is not None else 0
+
     async def run(self) -> None:
         """Serve until either side closes; cancelling it closes with FIN, or RST if `reset_on_stop`."""
         self._wire = Wire(self._sock)

@@ -130,6 +130,10 @@ class Origin:
         """Every accepted connection; one still open shows what was known when its last request ended."""
         return self._recording.connections()
 
+    def bytes_sent(self) -> int:
+        """Bytes handed to the kernel so far on the connections that stand, answers under way included."""
+        return sum(conversation.bytes_sent for conversation in list(self._serving.values()))
+
     def _seen(self) -> list[Attempt]:
         if self._failures:
             raise HarnessError(f"the origin itself failed: {'; '.join(self._failures)}")

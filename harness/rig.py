@@ -6,7 +6,7 @@ Law: health is proved before harm, and every fault must be witnessed before anyt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -35,6 +35,8 @@ from harness.traffic.under_way import Pending
 T = TypeVar("T")
 
 SETTLE_S = 3.0  # wall seconds past the promise in which a healthy proxy must serve; only a broken one needs them
+QUIET_S = 0.3  # wall seconds without a byte; on a way that is not full there is one every few milliseconds
+FULL_WITHIN_S = 20.0
 EXPIRY_MARGIN_S = 0.02  # wall seconds past an expiry, so that rounding cannot hide it
 CANARY = "/errorpath-canary"
 
@@ -139,6 +141,32 @@ class Rig(Promises, Bytewise):
     def tries_countable(self) -> bool:
         """Whether this machine tells refused connects; else only tries that reached the origin are counted."""
         return all(witness.counted for witness in self.faults_seen)
+
+    def seen_leaving(self, key: str) -> Attempt | None:
+        """The request's first try once the target has left it; as it stands when that does not happen in time."""
+
+        def attempt() -> Attempt | None:
+            return next(iter(self.origin.attempts(key)), None)
+
+        def left() -> bool:
+            seen = attempt()
+            return seen is not None and seen.closed_by_peer_at is not None
+
+        with suppress(HarnessError):
+            self.until(left, f"the target to leave the upstream with request {key}")
+        return attempt()
+
+    def until_stuck(self) -> None:
+        """Return once the origin could not send a byte for `QUIET_S`."""
+        seen = [(self.origin.bytes_sent(), now())]
+
+        def stuck() -> bool:
+            sent = self.origin.bytes_sent()
+            if sent != seen[-1][0]:
+                seen.append((sent, now()))
+            return now() - seen[-1][1] >= QUIET_S
+
+        self.until(stuck, "the way from the origin to be full", within_s=FULL_WITHIN_S)
 
     def forget(self) -> None:
         """Forget what the origin saw so far."""

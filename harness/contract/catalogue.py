@@ -263,6 +263,21 @@ limit-idle-clients | S | 1,000 clients that only wait | the next one is served a
 """,
 )
 
+CLIENT = _family(
+    "client",
+    "RFC 9112 section 9.5",
+    "",
+    """
+client-leaves-waiting | S | the client leaves while the upstream is silent | the upstream's request ends within 1 s, nothing is left | timeout
+client-leaves-uploading | S | the client leaves in the middle of its body | the upstream's request ends, never whole | timeout
+client-leaves-downloading | S | the client leaves in the middle of the answer | the reading ends within 1 s, in steady memory | timeout streaming.growth_limit_mib
+client-aborts | S | 500 clients that leave, 10 at a time, on 10 connections upstream | then 10 of 10 are served; nothing left, memory within 5 % | timeout overload process.growth_percent
+client-half-request | S | half a head, body or chunk, then FIN or RST | refused or dropped, never whole upstream |  | RFC 9112 section 8
+client-slow-upload | S | a body sent byte by byte | an end by the deadline, never whole upstream | timeout | RFC 9110 section 15.5.9
+client-slow-reader | S | a client that hardly reads 256 MiB | held back to the upstream, the proxy's memory steady | timeout streaming.growth_limit_mib | RFC 9293 section 3.8
+""",
+)
+
 CATALOGUE: tuple[ErrorPath, ...] = (
     *RETRY,
     *HEALTH,
@@ -276,6 +291,7 @@ CATALOGUE: tuple[ErrorPath, ...] = (
     *SMUGGLING,
     *DOOR,
     *LIMITS,
+    *CLIENT,
 )
 
 BY_ID: dict[str, ErrorPath] = {path.id: path for path in CATALOGUE}

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from harness.clock import poll_until
 from harness.errors import ContractViolation, HarnessError
+from harness.faults import Witness
 from harness.faults.canary import connect_outcome
 from harness.rig import SETTLE_S
 from harness.target.holdings import Holdings
@@ -84,6 +85,25 @@ class FrontDoor(Claims):
         holds = gone is not None and gone - left_at <= within_s
         self.that(holds, f"the upstream connection closed within {within_s:g} s of our clock", f"closed {after}")
 
+    def reaches(self, fault: Witness, count: int) -> None:
+        """So many requests reach the upstream, which shows that there were connections for all of them."""
+        try:
+            fault.wait_for(count, within_s=SETTLE_S)
+        except HarnessError:
+            raise ContractViolation(f"{count} requests upstream", f"{fault.hits()} requests upstream") from None
+
+    def let_go(self) -> None:
+        """The proxy has left every request upstream that it made."""
+        origin = self._rig.origin
+
+        def under_way() -> list[Attempt]:
+            return [one for one in origin.attempts() if one.ended_at is None and one.closed_by_peer_at is None]
+
+        try:
+            poll_until(lambda: not under_way(), within_s=SETTLE_S, what="the proxy to leave the upstream")
+        except HarnessError:
+            raise ContractViolation("every request upstream ended", f"going on: {_targets(under_way())}") from None
+
     def nothing_left(self, before: Holdings) -> None:
         """The target holds no more tasks, connections and descriptors than ``before``, as it and the kernel say."""
         rig = self._rig
@@ -95,6 +115,11 @@ class FrontDoor(Claims):
             if now.more_than(before):
                 raise ContractViolation(f"at most {before}", f"{now}") from None
         self.that(True, "no task, connection or descriptor left behind", f"{before}, as before")
+
+    def grew_little(self, before_bytes: int, percent: float) -> None:
+        """The target's resident memory is at most ``percent`` larger than ``before_bytes``."""
+        growth = (self._rig.target.resident_bytes() / before_bytes - 1) * 100
+        self.that(growth <= percent, f"resident memory at most {percent:g} % larger", f"{growth:+.1f} %")
 
     def all_served(self, exchanges: Collection[Exchange], share: float) -> None:
         """At least this share of the exchanges is a whole 200."""

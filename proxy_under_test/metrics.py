@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from proxy_under_test.causes import Cause
 from proxy_under_test.frontdoor import METHODS
 from proxy_under_test.gate import Known
+from proxy_under_test.policy import WORTH_RETRYING
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -52,10 +53,11 @@ class Metrics:
 
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, int]] = Counter()
-        self.retries: Counter[Cause] = Counter()
-        self.failures: Counter[Cause] = Counter()
-        self.probes: Counter[str] = Counter()
-        self.sink: Counter[str] = Counter()
+        # From 0 on: of a series that begins with its first failure, Prometheus' increase() does not see that failure.
+        self.retries: Counter[Cause] = Counter(dict.fromkeys(sorted(WORTH_RETRYING), 0))
+        self.failures: Counter[Cause] = Counter(dict.fromkeys(Cause, 0))
+        self.probes: Counter[str] = Counter({Known.GOOD.value: 0, Known.BAD.value: 0})
+        self.sink: Counter[str] = Counter(delivered=0, failed=0, dropped=0)
         self.duration = Histogram(SECONDS)
         self.tries = Histogram(TRIES)
         self.in_flight = 0

@@ -74,7 +74,7 @@ class Journal:
                 "query": redact.query(query) if query else "",
                 "target": record.upstream,
                 "client": record.client,
-                "headers": _names(tuple(map(_NAME, record.forwarded))),
+                "headers": _headers(record.forwarded),
                 "content_length": record.declared,
             }
         )
@@ -114,6 +114,8 @@ class Journal:
         if record.cause is None:
             if record.detail:
                 self.log.warning("unverifiable body", request_id=record.request_id, detail=record.detail)
+            if len(record.attempts) > 1:
+                line["tries"] = [_told(attempt) for attempt in record.attempts]
             self.log.tell(line)
         else:
             del line["level"]
@@ -133,9 +135,17 @@ class Journal:
 _NAME = itemgetter(0)
 
 
+def _headers(forwarded: Sequence[Header]) -> orjson.Fragment | list[str]:
+    """The names, as many as fit; what does not is nobody's usual request, and is not remembered."""
+    names = tuple(map(_NAME, forwarded))
+    if sum(map(len, names)) <= redact.LONGEST:
+        return _names(names)
+    return redact.names(names)
+
+
 @lru_cache(maxsize=1_024)  # clients send the same names with every request
 def _names(names: tuple[bytes, ...]) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps([name.decode("latin-1") for name in names]))
+    return orjson.Fragment(orjson.dumps(redact.names(names)))
 
 
 def _told(attempt: Try) -> dict[str, Any]:

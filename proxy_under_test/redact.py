@@ -7,6 +7,7 @@ Lines are JSON, so control characters are escaped by the encoder and a request c
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 LONGEST = 2_048
 MARK = "…[truncated]"
@@ -28,6 +29,18 @@ def query(raw: str) -> str:
 def shorten(text: str) -> str:
     """``text``, or its beginning with a mark that says that there was more."""
     return text if len(text) <= LONGEST else text[:LONGEST] + MARK
+
+
+def names(given: Iterable[bytes]) -> list[str]:
+    """Header names, as many as ``LONGEST`` characters hold, with a mark where there were more."""
+    shown: list[str] = []
+    left = LONGEST
+    for name in given:
+        left -= len(name)
+        if left < 0:
+            return [*shown, MARK]
+        shown.append(name.decode("latin-1"))
+    return shown
 
 
 def _field(part: str) -> str:

@@ -68,6 +68,8 @@ def test_a_retry_is_logged_once_with_its_cause(proxy: RunningProxy, upstream: Or
         (1, 50, "reset"),
         (2, 100, "closed"),
     ]
+    told = [try_["outcome"] for try_ in proxy.ended(request_id)["tries"]]
+    assert told == ["reset", "closed", 200]
 
 
 def test_a_request_cannot_forge_a_log_line(proxy: RunningProxy, client: Client) -> None:

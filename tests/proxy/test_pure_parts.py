@@ -179,3 +179,11 @@ def test_secret_looking_query_values_are_not_logged() -> None:
 
     assert query == "q=1&access_token=[redacted]&API-Key=[redacted]&password=[redacted]&flag"
     assert len(redact.shorten("x" * 100_000)) < 2_100
+
+
+def test_header_names_are_bounded_too() -> None:
+    """
+    However long the names of a request's headers, what is logged of them is not.
+    """
+    assert ["host", "x-a"] == redact.names([b"host", b"x-a"])
+    assert ["host", redact.MARK] == redact.names([b"host", b"x" * 60_000, b"x-a"])

@@ -21,6 +21,8 @@ FLOORS = {
     "harness.choices": 3,
     "harness.ledger": 3,
     "harness.journal": 4,
+    "harness.alerts": 4,
+    "harness.telemetry": 4,
     "harness.backend_process": 4,
     "harness.promises": 4,
     "harness.bytewise": 4,
@@ -48,6 +50,8 @@ OWNERS = {
     "jsonschema": ("harness.verdicts",),
     "structlog": ("harness.backend", "proxy_under_test"),
     "prometheus_client": ("proxy_under_test", "harness.toxiproxy.server", "harness.target"),
+    "promql_parser": ("harness.alerts",),
+    "yaml": ("harness.alerts",),
 }
 
 

@@ -10,9 +10,12 @@ from harness.contract.model import (
     Health,
     Limit,
     Limits,
+    Logging,
+    Metrics,
     Overload,
     ProcessPromise,
     Retries,
+    Sink,
     Streaming,
 )
 from harness.errors import NotPromised
@@ -74,6 +77,21 @@ class Promises:
     def gauges(self) -> Gauges:
         """Where the target tells what it holds."""
         return _promised(self.contract.gauges, "gauges")
+
+    @property
+    def logging(self) -> Logging:
+        """The promises about log lines."""
+        return _promised(self.contract.logging, "logging")
+
+    @property
+    def metrics(self) -> Metrics:
+        """The promises about metrics."""
+        return _promised(self.contract.metrics, "metrics")
+
+    @property
+    def sink(self) -> Sink:
+        """The promises about errors that are also sent elsewhere."""
+        return _promised(self.contract.sink, "sink")
 
     @property
     def deadline_s(self) -> float:

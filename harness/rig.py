@@ -24,6 +24,7 @@ from harness.target.holdings import Holdings, in_kernel, told
 from harness.target.memory import Memory, watched
 from harness.target.running import RunningTarget
 from harness.target.starts import Ended, ended
+from harness.telemetry import Telemetry
 from harness.toxiproxy.client import Link
 from harness.traffic.client import Client
 from harness.traffic.exchange import Exchange
@@ -51,6 +52,10 @@ class Variants(Protocol):
 
     def spawn(self, port: int, environment: Mapping[str, str]) -> Owned:
         """Start such a target on ``port`` with more environment variables, and do not wait for it."""
+
+    @property
+    def external(self) -> Origin:
+        """An external service that errors may be sent to."""
 
 
 @dataclass
@@ -136,6 +141,18 @@ class Rig(Promises, Bytewise):
     def journal(self) -> Journal:
         """What the target logged."""
         return Journal(self.contract, self.target)
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What the target tells in numbers."""
+        return Telemetry(self.metrics, self.target, self.client)
+
+    @property
+    def external(self) -> Origin:
+        """An external service that errors may be sent to; good again, and with nothing recorded."""
+        service = self.variants.external
+        service.reset()
+        return service
 
     @property
     def tries_countable(self) -> bool:

@@ -78,6 +78,11 @@ class Stack:
         return self._link("origin", self.origin.address, self.plan.choices.origin_port)
 
     @cached_property
+    def external(self) -> Origin:
+        """An external service that errors may be sent to."""
+        return self._closing.enter_context(Origin.start())
+
+    @cached_property
     def backend(self) -> Backend:
         """The real API on this worker's PostgreSQL and Redis, by way of links."""
         postgres = self._link("postgres", "{}:{}".format(*self.servers.postgres_address))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
-from harness.rig import Rig
+from harness.clock import poll_until
+from harness.errors import HarnessError
+from harness.rig import SETTLE_S, Rig
 
 T = TypeVar("T")
 
@@ -42,6 +44,16 @@ class Claims:
         """``what`` is a text that begins with one of ``starts``."""
         holds = isinstance(actual, str) and actual.startswith(starts)
         self.that(holds, f"{what} {' or '.join(starts)}", f"{what} {shown(actual)}")
+
+    def eventually(self, what: str, ready: Callable[[], T | None]) -> T:
+        """``what`` comes about within `SETTLE_S` wall seconds; returns the first truthy value of ``ready()``."""
+        try:
+            value = poll_until(ready, within_s=SETTLE_S, what=what)
+        except HarnessError:
+            value = None
+        self.that(bool(value), what, what if value else f"not within {SETTLE_S:g} s of our clock")
+        assert value is not None
+        return value
 
     def note(self, figure: str) -> None:
         """Record a figure that decides nothing."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.contract.model import ErrorKind
+from harness.contract.model import ErrorKind, Happened
 from harness.faults import Fault
 from harness.faults.link import Refused
 from harness.faults.origin import Probe, Route
@@ -18,10 +18,11 @@ from harness.traffic.replies import garbage, reset, silent, unhealthy
 
 @dataclass(frozen=True)
 class Failure:
-    """A cause, the documented error it must end in, and the RFC 9209 types that name it."""
+    """A cause, the documented error it must end in, what logs say of it, and the RFC 9209 types that name it."""
 
     name: str
     kind: ErrorKind
+    happened: Happened
     fault: Fault
     types: tuple[str, ...]
     cold: bool = False  # let the health result expire first
@@ -32,11 +33,13 @@ class Failure:
 
 
 _FAILURES = [
-    Failure("refused", "refused", Refused(), ("connection_refused",), lasts_s=6),
-    Failure("unavailable", "unavailable", Probe(unhealthy(503)), ("destination_unavailable",), cold=True),
-    Failure("silent", "timeout", Route(silent()), ("http_response_timeout",), lasts_s=30),
-    Failure("reset", "failed", Route(reset()), ("connection_terminated",)),
-    Failure("garbage", "failed", Route(garbage()), ("http_protocol_error",)),
+    Failure("refused", "refused", "refused", Refused(), ("connection_refused",), lasts_s=6),
+    Failure(
+        "unavailable", "unavailable", "unavailable", Probe(unhealthy(503)), ("destination_unavailable",), cold=True
+    ),
+    Failure("silent", "timeout", "timeout", Route(silent()), ("http_response_timeout",), lasts_s=30),
+    Failure("reset", "failed", "reset", Route(reset()), ("connection_terminated",)),
+    Failure("garbage", "failed", "malformed", Route(garbage()), ("http_protocol_error",)),
 ]
 
 

@@ -192,6 +192,33 @@ bad-setting | G | PORT=abc, a bad URL, an unknown NODE_ENV | exit code 2, the se
 """,
 )
 
+LOGGING = _family(
+    "logging",
+    "Enhanced Logging",
+    "logging",
+    """
+log-request | G | any request | one JSON line at its start and one at its end: method, path, target, status, time, tries, bytes, id | logging.start logging.end
+log-one-record | S | a request that fails, times out, or whose client leaves | exactly one record at its end, with status and cause | logging.end | Enhanced Logging
+log-attempts | S | refused twice, then served | the record tells each try and how it ended | logging.end.fields.tries retries | Enhanced Logging
+log-retry | G | a retry | one line: its number, the wait, the cause | logging.retry retries
+log-headers | G | credentials, cookies and keys in a request | names of forwarded headers, never a value | logging.start
+log-injection | S | control characters, 8-bit bytes, 60 kB in path, header and id | each line stays one bounded JSON object | logging.longest_line | CWE-117
+log-sink | G | an error, while an external service is set | the error is posted there once; its being down harms no request | sink | Production Considerations
+""",
+)
+
+METRICS = _family(
+    "metrics",
+    "Production Considerations",
+    "metrics",
+    """
+metrics | G | failures and retries | counted once by status and by cause, durations in a histogram | metrics.failures
+metrics-health | G | the health check fails | what is known of the backend is a metric | metrics.health health
+metrics-alert | G | a refused connection | an alert rule that was silent fires within 2 minutes, and falls silent again | metrics.alert
+metrics-cardinality | S | clients think of paths, methods and ids | the number of series stays bounded | metrics.series_limit | Prometheus, Instrumentation
+""",
+)
+
 CORS = _family(
     "cors",
     "CORS support for credentials",
@@ -286,6 +313,8 @@ CATALOGUE: tuple[ErrorPath, ...] = (
     *MALFORMED,
     *FORWARDING,
     *TROUBLESHOOTING,
+    *LOGGING,
+    *METRICS,
     *CORS,
     *CONNECTION,
     *SMUGGLING,

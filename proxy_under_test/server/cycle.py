@@ -25,7 +25,6 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST = [CLOSE]  # the last field of a response whose connection must not go on
 
 LINGER_S = 1.0  # in which a client that still sends can read its response
-COPIED_MOST = 16_384  # bytes of a body that are joined to the head they follow
 
 
 class Cycle:
@@ -189,9 +188,7 @@ class Cycle:
         else:
             data = body[: self._left]
             self._left -= len(data)
-        if len(data) > COPIED_MOST:
-            self._flush_head()  # uvloop sends what one turn wrote together; copying so much costs more
-        elif self._unsent_head:
+        if self._unsent_head:  # one system call and one segment; uvloop makes two of two writes
             data, self._unsent_head = self._unsent_head + data, b""
         if data:
             self.transport.write(data)

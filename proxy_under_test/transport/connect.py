@@ -45,7 +45,10 @@ async def connect(upstream: Upstream, make: Callable[[], P], timeout_s: float, d
 
 async def resolve(host: str, port: int) -> list[Address]:
     """The addresses of ``host``, families alternating.  Raises OSError (gaierror)."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:  # an address needs no lookup, and so no thread for it
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     families: dict[int, list[Address]] = {}
     for family, _, _, _, address in found:
         families.setdefault(family, []).append((family, str(address[0]), port))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from harness.traffic.origin import Origin
 from proxy_under_test.transport import Outgoing
-from proxy_under_test.transport.connect import race
+from proxy_under_test.transport.connect import race, resolve
 from proxy_under_test.transport.pool import Pool
 from proxy_under_test.transport.upstream import Bounds, locate
 
@@ -79,6 +80,17 @@ def test_every_failure_is_told() -> None:
         asyncio.run(race([after(0, ConnectionRefusedError()), after(0, OSError("no route"))], 1, print))
 
     assert {type(error) for error in group.value.exceptions} == {ConnectionRefusedError, OSError}
+
+
+def test_an_address_is_not_looked_up() -> None:
+    """What is an address already takes no thread of the resolver's; a name does."""
+
+    async def act(host: str) -> int:
+        before = threading.active_count()
+        await resolve(host, 80)
+        return threading.active_count() - before
+
+    assert [0, 0, 1] == [asyncio.run(act(host)) for host in ("127.0.0.1", "::1", "localhost")]
 
 
 def test_one_family_refused_and_the_other_served_is_one_try() -> None:

@@ -104,6 +104,11 @@ class RunDirectory:
         if self.ceased:
             part.ask_to_stop(0.0)
 
+    @property
+    def held(self) -> tuple[Stoppable, ...]:
+        """What was started in the run so far, in that order."""
+        return tuple(self._held)
+
     def cease(self) -> None:
         """End every process of the run at once, and start no other; the directory stays until `remove`."""
         self.ceased = True

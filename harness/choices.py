@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -149,8 +149,13 @@ def link_latest(folder: Path) -> None:
     fresh.replace(folder.parent / "latest")
 
 
-def add_choices(add: Callable[..., object]) -> None:
-    """The choices of a run, by ``add`` (argparse's or pytest's: both take the same words)."""
+def add_choices(add_option: Callable[..., object], without: Sequence[str] = ()) -> None:
+    """The choices of a run, by ``add_option`` (argparse's or pytest's: both take the same words)."""
+
+    def add(flag: str, **how: object) -> None:
+        if flag not in without:
+            add_option(flag, **how)
+
     add("--target", default="reference", help="the proxy to check: a name in targets/ or a TOML file")
     add("--url", default=None, help="check a proxy that is already running there (with --origin-port)")
     add("--origin-port", default=None, type=int, help="the port on 127.0.0.1 that the proxy at --url forwards to")

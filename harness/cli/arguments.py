@@ -28,6 +28,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"errorpath {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _check(commands)
+    _load(commands)
     _paths(commands)
     _command(commands, "doctor", "what this machine offers, and what is missing for what")
     _up(commands)
@@ -53,6 +54,25 @@ def _check(commands: _Commands) -> None:
     parser = _command(commands, "check", "check every documented error path of a target")
     add_choices(parser.add_argument)
     parser.add_argument("-n", dest="workers", metavar="WORKERS", default="auto", help="xdist workers (default: auto)")
+
+
+def _load(commands: _Commands) -> None:
+    parser = _command(commands, "load", "Locust while faults come and go, against a control, with gates")
+    add_choices(parser.add_argument, without=("--only", "--speed"))
+    add = parser.add_argument
+    add("--users", type=int, default=20, help="users (default: 20)")
+    add("--rate", type=float, default=100.0, help="requests per second of all users together (default: 100)")
+    add(
+        "--model",
+        choices=("open", "closed"),
+        default="open",
+        help="do arrivals wait for answers? (default: open)",
+    )
+    add("--duration", type=float, default=None, metavar="S", help="stretch or shrink the schedule to S seconds")
+    add("--schedule", default=None, metavar="FILE", help="phases and faults (default: locustfiles/schedule.toml)")
+    add("--gates", default=None, metavar="FILE", help="what must hold (default: locustfiles/gates.toml)")
+    add("--workers", type=int, default=0, metavar="N", help="Locust workers beside a master (default: one process)")
+    add("--processes", type=int, default=0, metavar="N", help="the same, forked by Locust itself")
 
 
 def _paths(commands: _Commands) -> None:

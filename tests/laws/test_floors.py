@@ -32,6 +32,7 @@ FLOORS = {
     "harness.stack": 5,
     "harness.verdicts": 5,
     "harness.report": 6,
+    "harness.load": 6,
     "harness.plugin": 7,
     "harness.cli": 8,
     "harness.__main__": 9,
@@ -40,7 +41,10 @@ FLOORS = {
 OWNERS = {
     "toxiproxy": ("harness.toxiproxy.client",),
     "testcontainers": ("harness.environment.containers",),
-    "locust": ("harness.load", "locustfiles"),
+    "locust": ("harness.load.generator", "locustfiles"),  # whoever imports one of these four is monkey-patched
+    "gevent": ("harness.load.generator",),
+    "geventhttpclient": ("harness.load.generator",),
+    "harness.load.generator": ("harness.load.generator", "locustfiles"),
     "httpx": ("harness.traffic",),
     "httptools": ("harness.toxiproxy.server", "proxy_under_test.server", "proxy_under_test.transport"),
     "httpx2": ("proxy_under_test.transport",),

@@ -1,0 +1,61 @@
+"""``errorpath load``: Locust while faults come and go, against a control, with gates."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.choices import Choices, link_latest, output_folder
+from harness.errors import UsageError
+from harness.load import gates, schedule
+from harness.load.locust_process import Traffic, needed
+from harness.load.run import LoadPlan
+from harness.load.run import run as run_load
+from harness.load.terminal import summary
+from harness.plan import plan
+
+MOST_USERS, MOST_PER_S, MOST_WORKERS = 10_000, 100_000.0, 64
+LONGEST_S = 24 * 3600.0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Load, show and write; returns the exit code."""
+    asked = _asked(arguments)
+    console = Console(highlight=False, soft_wrap=True)
+    data = run_load(asked, lambda what: console.print(f"· {what}", markup=False))
+    if not asked.plan.choices.out:
+        link_latest(asked.folder)
+    summary(data, asked.folder, console)
+    return int(data["exit"])
+
+
+def _asked(arguments: argparse.Namespace) -> LoadPlan:
+    needed()
+    names = ("target", "url", "origin_port", "env", "toxiproxy", "seed", "out")
+    chosen = plan(Choices(speed="real", **{name: getattr(arguments, name) for name in names}))
+    phases = schedule.load_schedule(Path(arguments.schedule or schedule.DEFAULT))
+    wanted = gates.load_gates(Path(arguments.gates or gates.DEFAULT), phases)
+    if arguments.duration is not None:
+        phases = phases.lasting(_within("--duration", arguments.duration, 5.0, LONGEST_S))
+    return LoadPlan(chosen, _traffic(arguments), phases, wanted, output_folder(chosen.choices, chosen.target.name))
+
+
+def _traffic(arguments: argparse.Namespace) -> Traffic:
+    if arguments.workers and arguments.processes:
+        raise UsageError("--workers and --processes are two ways to the same; give one of them")
+    return Traffic(
+        users=int(_within("--users", arguments.users, 1, MOST_USERS)),
+        rate_per_s=_within("--rate", arguments.rate, 0.1, MOST_PER_S),
+        seed=arguments.seed,
+        model=arguments.model,
+        workers=int(_within("--workers", arguments.workers, 0, MOST_WORKERS)),
+        processes=int(_within("--processes", arguments.processes, 0, MOST_WORKERS)),
+    )
+
+
+def _within(flag: str, value: float, least: float, most: float) -> float:
+    if not least <= value <= most:
+        raise UsageError(f"{flag} {value:g}: write a number from {least:g} to {most:g}")
+    return value

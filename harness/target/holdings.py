@@ -35,9 +35,10 @@ class Holdings:
 
 
 def in_kernel(target: RunningTarget) -> dict[str, float]:
-    """What /proc says: connections in any state, and descriptors, of the process and its children."""
-    connections = [one for one in target.open_sockets() if one.remote]
-    return {"sockets in /proc": len(connections), "descriptors in /proc": target.descriptors()}
+    """What /proc says of the process and its children: open sockets, and descriptors of any kind."""
+    descriptors = target.descriptors()
+    sockets = sum(1 for one in descriptors if one.startswith("socket:"))
+    return {"sockets in /proc": sockets, "descriptors in /proc": len(descriptors)}
 
 
 def told(gauges: Gauges, scraped: Exchange) -> dict[str, float]:

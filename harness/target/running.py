@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -106,13 +107,14 @@ class RunningTarget:
                 total += process.memory_info().rss
         return total
 
-    def descriptors(self) -> int:
-        """Open file descriptors of the process and all its children."""
-        total = 0
+    def descriptors(self) -> list[str]:
+        """What the open descriptors of the process and its children lead to, as /proc names it ("socket:[…]")."""
+        found = []
         for process in self._family():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                total += process.num_fds()
-        return total
+            for descriptor in Path(f"/proc/{process.pid}/fd").glob("*"):
+                with contextlib.suppress(OSError):  # closed since it was listed
+                    found.append(str(descriptor.readlink()))
+        return found
 
     def open_sockets(self) -> list[Socket]:
         """The internet sockets of the process and all its children."""

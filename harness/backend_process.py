@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ MIGRATE = re.compile(r"python -m harness\.backend migrate")
 START_S = 30.0  # wall seconds; 0.7 s on an idle machine, several workers start theirs at once
 LOGIN = {"email": "demo@sora2.example", "password": "sora2-demo"}  # a seeded user of a development database
 POOL_SIZE = 4
+GONE_S = 5.0  # wall seconds until the kernel has ended a killed process
 
 # The backend's bounds in target seconds: each ends before the proxy's, so that its own word is heard.
 BOUNDS_S = {
@@ -73,6 +75,17 @@ class Backend:
         """End it; calling it twice is harmless."""
         self.client.close()
         self.owned.stop()
+
+    def kill(self) -> int:
+        """End it with SIGKILL; its exit code."""
+        self.owned.signal(signal.SIGKILL)
+        return self.owned.wait(GONE_S)
+
+    def begin_again(self) -> None:
+        """Start it again on its port, after it has gone.  HarnessError when it does not serve."""
+        self.owned.stop(0.0)
+        self.owned = start(COMMAND, run=self.run, name="backend", env={**self.env, "PORT": str(self.port)})
+        poll_until(lambda: _port(self.owned), within_s=START_S, what="the backend's banner")
 
     def get(self, path: str) -> Exchange:
         """GET, directly."""

@@ -261,6 +261,15 @@ class Rig(Promises, Bytewise):
         except KeyError:
             raise HarnessError(f"there is no hop {hop!r} here; there are {', '.join(self.links)}") from None
 
+    def kill_upstream(self) -> str:
+        """The origin ends as a process does that is killed: nothing listens, and every connection is gone."""
+        self.origin.close()
+        return "the origin listens no more, and its connections are closed"
+
+    def begin_upstream(self) -> None:
+        """The origin accepts again."""
+        self.origin.open()
+
     def check_links(self) -> None:
         """HarnessError when a link is not as it was made: gone, disabled, or with a toxic left on it.
 

@@ -120,6 +120,15 @@ class System(Rig):
         """The backend's ``logs/combined.log``."""
         return self.backend.log()
 
+    def kill_upstream(self) -> str:
+        """SIGKILL to the backend."""
+        return f"the backend was killed (exit {self.backend.kill()})"
+
+    def begin_upstream(self) -> None:
+        """Start the backend again, on its port."""
+        self.progress.say("starting the backend again")
+        self.backend.begin_again()
+
     def start_backend_on_a_taken_port(self) -> Ended:
         """How a second backend ends whose port is taken."""
         return self.backend.start_on_a_taken_port()

@@ -33,6 +33,12 @@ class Stage(Protocol):
     def link(self, hop: str) -> Link:
         """The link of a hop: ``upstream``, ``postgres`` or ``redis``."""
 
+    def kill_upstream(self) -> str:
+        """End the upstream as SIGKILL does; says in words what shows it."""
+
+    def begin_upstream(self) -> None:
+        """Begin it again where it was; returns once it serves."""
+
 
 @dataclass
 class Witness:

@@ -70,6 +70,12 @@ class Stage:
     def link(self, _hop: str) -> Link:
         return self.hop
 
+    def kill_upstream(self) -> str:
+        raise NotImplementedError  # no toxic asks for it
+
+    def begin_upstream(self) -> None:
+        raise NotImplementedError
+
 
 @pytest.fixture
 def upstream() -> Iterator[Answering]:

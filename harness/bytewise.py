@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 
 from harness.target.running import RunningTarget
 from harness.traffic.crowd import room_for
-from harness.traffic.raw import RawConnection, RawExchange, ask
+from harness.traffic.raw import RawConnection, RawEnd, RawExchange, ask
 from harness.traffic.raw_reply import RawReply
 from harness.traffic.recording import KEY_HEADER
 
@@ -65,6 +65,11 @@ class Bytewise:
         methods = [head.partition(b" ")[0].decode("ascii") for head in heads]
         exchange = ask(self.target.host, self.target.port, b"".join(heads), methods=methods, within_s=ANSWER_S)
         return exchange.replies(*methods)
+
+    def refuses(self) -> RawEnd | None:
+        """ "refused" when the proxy takes no connection, else None."""
+        with self.dial() as connection:
+            return connection.end if connection.end == "refused" else None
 
     @contextmanager
     def crowd(self, count: int, *, within_s: float = 60.0) -> Iterator[list[RawConnection]]:

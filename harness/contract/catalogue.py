@@ -305,6 +305,38 @@ client-slow-reader | S | a client that hardly reads 256 MiB | held back to the u
 """,
 )
 
+STOP = _family(
+    "stop",
+    "RFC 9112 section 9.6",
+    "process.stop_grace_s",
+    """
+stop-finishes | S | SIGTERM with a request in flight | it is served, new clients are refused, exit code 0
+stop-grace | S | SIGTERM with a request that does not end | ended after 10 s with an error, exit code 0
+stop-twice | S | a second SIGTERM | the end at once, and not exit code 0
+""",
+)
+
+OVERLOAD = _family(
+    "overload",
+    "Google SRE, Handling Overload",
+    "overload timeout",
+    """
+overload-refused | S | more requests than connections upstream, all of them busy | the excess refused at once, the others served | errors.overloaded | RFC 9209 section 2.3.12
+overload-heals | S | twice as many, the upstream stalled and healed | 99 % served 2 s later, without a restart |  | Google SRE, Cascading Failures
+overload-killed | S | the backend killed and begun again under load | every request ends, in a class that fits; then all are served | health | Google SRE, Cascading Failures
+""",
+)
+
+RECOVERY = _family(
+    "recovery",
+    "Google SRE, Cascading Failures",
+    "timeout health",
+    """
+recovery-served | S | each kind of fault, healed | the next request served within 5 s; nothing left behind
+recovery-thousand-faults | S | 1,000 requests that meet faults of every kind | tasks, connections, descriptors as before, memory within 5 % | process.growth_percent
+""",
+)
+
 CATALOGUE: tuple[ErrorPath, ...] = (
     *RETRY,
     *HEALTH,
@@ -321,6 +353,9 @@ CATALOGUE: tuple[ErrorPath, ...] = (
     *DOOR,
     *LIMITS,
     *CLIENT,
+    *STOP,
+    *OVERLOAD,
+    *RECOVERY,
 )
 
 BY_ID: dict[str, ErrorPath] = {path.id: path for path in CATALOGUE}

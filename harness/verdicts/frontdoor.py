@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection
+from contextlib import suppress
 from urllib.parse import unquote
 
 from harness.clock import poll_until
@@ -16,6 +17,7 @@ from harness.traffic.exchange import Exchange
 from harness.traffic.origin import Origin
 from harness.traffic.raw import RawExchange
 from harness.traffic.recording import Attempt
+from harness.traffic.under_way import Pending
 from harness.verdicts.claims import Claims, shown
 
 HIDDEN = (
@@ -91,6 +93,14 @@ class FrontDoor(Claims):
             fault.wait_for(count, within_s=SETTLE_S)
         except HarnessError:
             raise ContractViolation(f"{count} requests upstream", f"{fault.hits()} requests upstream") from None
+
+    def all_reach(self, pending: Collection[Pending]) -> None:
+        """Each of these requests reaches the upstream, and none has been answered."""
+        rig = self._rig
+        with suppress(HarnessError):
+            poll_until(lambda: all(rig.origin.attempts(one.key) for one in pending), within_s=SETTLE_S, what="them")
+        waiting = sum(1 for one in pending if rig.origin.attempts(one.key) and not one.done())
+        self.equal("requests that wait upstream", len(pending), waiting)
 
     def let_go(self) -> None:
         """The proxy has left every request upstream that it made."""

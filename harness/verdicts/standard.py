@@ -54,6 +54,7 @@ TYPES: dict[ErrorKind, tuple[str, ...]] = {
     "refused": ("connection_refused",),
     "timeout": ("http_response_timeout", "connection_timeout", "dns_timeout", "connection_read_timeout"),
     "unavailable": ("destination_unavailable",),
+    "overloaded": ("connection_limit_reached",),
     "failed": (
         "connection_terminated",
         "http_protocol_error",

@@ -1,0 +1,52 @@
+"""Recovery: whatever the fault was, once it is healed the next request is served and nothing of it is left."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.clock import now
+from harness.faults import Fault
+from harness.rig import Rig
+from harness.verdicts.expect import Expect
+from scenarios.every_fault import EVERY_FAULT
+from scenarios.thousand_faults import ROUND, ROUNDS, one_round
+
+AT_ONCE = 10  # so that each of the answers of `every_fault` comes at least once
+DEADLINE_S = 5.0  # shorter than the guide's, a setting like any other: most of these faults last that long
+
+pytestmark = pytest.mark.expiring_health
+
+
+@pytest.mark.error_path("recovery-served")
+@pytest.mark.parametrize("fault", EVERY_FAULT)
+def test_after_every_fault_the_next_request_is_served(rig: Rig, expect: Expect, fault: Fault) -> None:
+    """During the fault every request ends in time; after it the next is served within 5 s, and nothing is left."""
+    rig = rig.variant(request_timeout=DEADLINE_S)
+    rig.prove_healthy()
+    before = rig.at_rest()
+
+    with rig.broken(fault):
+        rig.cold()
+        exchanges = rig.together(AT_ONCE, "/items")
+    healed = now()
+    served = rig.until_served("/items", within_s=rig.health.ttl_s)
+
+    for exchange in exchanges:
+        expect.took(exchange, 0, DEADLINE_S + 1)
+    expect.lasted("served again", served.ended - healed, 0, rig.health.ttl_s)
+    expect.nothing_left(before)
+
+
+@pytest.mark.error_path("recovery-thousand-faults")
+def test_a_thousand_faults_leave_nothing(rig: Rig, expect: Expect) -> None:
+    """A thousand requests that meet faults of every kind leave no task, connection or descriptor, and no memory."""
+    rig = rig.variant(request_timeout=DEADLINE_S)
+    one_round(rig)  # what is made once and kept
+    before, resident = rig.at_rest(), rig.target.resident_bytes()
+
+    answered = sum(one_round(rig) for _ in range(ROUNDS))
+
+    expect.equal("requests that ended in time", ROUNDS * ROUND, answered)
+    expect.recovers(rig)
+    expect.nothing_left(before)
+    expect.grew_little(resident, rig.process.growth_percent or 0)

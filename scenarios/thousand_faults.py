@@ -1,0 +1,32 @@
+"""A round of requests at once, each meeting a fault; told in numbers, so that a thousand take a few seconds."""
+
+from __future__ import annotations
+
+from itertools import cycle, islice
+
+from harness.bytewise import answered
+from harness.faults import Fault
+from harness.faults.link import BlackHole, Refused
+from harness.faults.origin import Route
+from harness.rig import Rig
+from scenarios.every_fault import CUT, ENDLESS, ODD
+
+MIXED, STALLED, REFUSED = 150, 50, 50  # requests that meet broken answers, a black hole, a refusing port
+ROUND = MIXED + STALLED + REFUSED
+ROUNDS = 4
+WITHIN_S = 10.0  # wall seconds; the deadline is a fraction of one
+
+
+def one_round(rig: Rig) -> int:
+    """`ROUND` requests and as many faults; how many of them came to an end."""
+    mixed = Route(*islice(cycle((*CUT, *ODD, *ENDLESS)), MIXED))
+    rounds: list[tuple[Fault, int]] = [(mixed, MIXED), (BlackHole("upstream"), STALLED), (Refused(), REFUSED)]
+    ended = 0
+    for fault, count in rounds:
+        with rig.broken(fault), rig.crowd(count, within_s=WITHIN_S) as clients:
+            for client in clients:
+                client.send(rig.head("POST", "/items", "Content-Length: 2") + b"{}")
+            for client in clients:
+                answered(client)
+            ended += sum(1 for client in clients if client.received or client.end in ("fin", "reset"))
+    return ended

@@ -8,53 +8,12 @@ which the row is not promised (``n/a``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from harness.contract.owed import OWED
+from harness.contract.row import ErrorPath, family
 
-Kind = Literal["G", "S", "W"]
+__all__ = ["BY_ID", "CATALOGUE", "ErrorPath"]
 
-
-@dataclass(frozen=True)
-class ErrorPath:
-    """One promise: a stable id, where it is documented, what triggers it, and what is promised."""
-
-    id: str
-    kind: Kind
-    family: str
-    source: str
-    trigger: str
-    promise: str
-    needs: tuple[str, ...] = ()
-
-    @property
-    def title(self) -> str:
-        """Trigger and promise as one line."""
-        return f"{self.trigger} → {self.promise}"
-
-
-def _family(family: str, source: str, needs: str, rows: str) -> tuple[ErrorPath, ...]:
-    """Read ``rows``: one row a line, ``id | kind | trigger | promise [| more needs] [| source]``."""
-    return tuple(_row(family, source, needs, line) for line in rows.strip().splitlines())
-
-
-def _row(family: str, source: str, needs: str, line: str) -> ErrorPath:
-    cells = [cell.strip() for cell in line.split("|")]
-    identity, kind, trigger, promise = cells[:4]
-    more = cells[4] if len(cells) > 4 else ""
-    if kind not in ("G", "S", "W"):
-        raise ValueError(f"catalogue row {identity}: kind {kind!r}")
-    return ErrorPath(
-        id=identity,
-        kind=kind,  # type: ignore[arg-type]  # narrowed by the line above
-        family=family,
-        source=cells[5] if len(cells) > 5 else source,
-        trigger=trigger,
-        promise=promise,
-        needs=(*needs.split(), *more.split()),
-    )
-
-
-RETRY = _family(
+RETRY = family(
     "retry",
     "Automatic Retry Mechanism",
     "retries",
@@ -75,7 +34,7 @@ retry-amplification | S | refused for good, 50 clients | at most 4 attempts per 
 """,
 )
 
-HEALTH = _family(
+HEALTH = family(
     "health",
     "Health Check Before Requests",
     "health",
@@ -94,7 +53,7 @@ backend-starting | G | refused at first, healthy after 4 s | 503 with Retry-Afte
 """,
 )
 
-TIMEOUT = _family(
+TIMEOUT = family(
     "timeout",
     "Request Timeout",
     "timeout",
@@ -110,7 +69,7 @@ timeout-slow-but-fine | G | the answer comes after 29 s | 200
 """,
 )
 
-ERRORS = _family(
+ERRORS = family(
     "errors",
     "Detailed Error Messages",
     "",
@@ -126,7 +85,7 @@ error-proxy-status | S | every error above | Proxy-Status with RFC 9209's type |
 """,
 )
 
-MALFORMED = _family(
+MALFORMED = family(
     "malformed",
     "RFC 9112 section 6.3",
     "",
@@ -153,7 +112,7 @@ malformed-close-delimited | S | a body that only the end of the connection ends 
 """,
 )
 
-FORWARDING = _family(
+FORWARDING = family(
     "forwarding",
     "RFC 9110 section 7.6",
     "",
@@ -176,7 +135,7 @@ forward-via | S | any request | Via appended, both ways | identity.via | RFC 911
 """,
 )
 
-TROUBLESHOOTING = _family(
+TROUBLESHOOTING = family(
     "troubleshooting",
     "Troubleshooting",
     "",
@@ -192,7 +151,7 @@ bad-setting | G | PORT=abc, a bad URL, an unknown NODE_ENV | exit code 2, the se
 """,
 )
 
-LOGGING = _family(
+LOGGING = family(
     "logging",
     "Enhanced Logging",
     "logging",
@@ -207,7 +166,7 @@ log-sink | G | an error, while an external service is set | the error is posted 
 """,
 )
 
-METRICS = _family(
+METRICS = family(
     "metrics",
     "Production Considerations",
     "metrics",
@@ -219,7 +178,7 @@ metrics-cardinality | S | clients think of paths, methods and ids | the number o
 """,
 )
 
-CORS = _family(
+CORS = family(
     "cors",
     "CORS support for credentials",
     "cors",
@@ -228,11 +187,12 @@ cors-allowed | G | a request from a configured origin | that origin, with creden
 cors-preflight | G | a preflight while the backend is down | answered by the proxy, nothing upstream
 cors-other-origin | G | any other origin, null, a lookalike | no CORS headers, never reflected
 cors-on-error | G | an error, from a configured origin | CORS headers on the error too
+cors-preflight-bounds | S | a preflight for TRACE or a private network, or from another origin; plain OPTIONS | granted no more than is offered; plain OPTIONS forwarded |  | Fetch standard, CORS-preflight request
 cors-vary | S | any request | Vary: Origin; the backend's own CORS headers do not add a second |  | Fetch standard, CORS protocol
 """,
 )
 
-CONNECTION = _family(
+CONNECTION = family(
     "connection",
     "Testing the Connection",
     "",
@@ -240,100 +200,6 @@ CONNECTION = _family(
 health-same-body | G | health direct and through the proxy | the same body {"status":"ok","timestamp":…} | health
 api-docs | G | /api-docs of the backend | an API documentation page |  | Verify Both Servers Are Running
 startup-banner | G | proxy and backend start | a banner with both addresses |  | Start the Backend API Server
-""",
-)
-
-SMUGGLING = _family(
-    "smuggling",
-    "RFC 9112 section 6",
-    "",
-    """
-smuggle-two-framings | S | Content-Length and Transfer-Encoding together, another request behind them | 400, or read by the chunks; closed; the hidden request never upstream |  | RFC 9112 section 6.1
-smuggle-length | S | Content-Length contradicting, listed, signed, prefixed, endless | 400 and closed |  | RFC 9112 section 6.3
-smuggle-coding | S | Transfer-Encoding unknown, not last, repeated, with odd bytes | 400 or 501; one framing upstream |  | RFC 9112 section 6.1
-smuggle-old-version | S | chunks in HTTP/1.0 | 400, or framed anew; never passed as it is |  | RFC 9112 section 6.1
-smuggle-host | S | no Host, two of them, or one that is no host | 400 |  | RFC 9112 section 3.2
-smuggle-field | S | space before the colon, folds, bare CR or LF, NUL, empty name | 400, or gone upstream |  | RFC 9112 section 5
-smuggle-chunk | S | bad chunk size, terminator, extension; trailers | 400 and closed, no whole body upstream; trailers are no headers |  | RFC 9112 section 7.1
-smuggle-own-answers | S | marked requests after every odd one, on its connection and others | each answer is its own, 0 mismatches in 1,000 |  | RFC 9112 section 11.2
-""",
-)
-
-DOOR = _family(
-    "door",
-    "RFC 9110 section 17",
-    "",
-    """
-door-path-escape | S | dot segments, plain, encoded, behind a backslash or a parameter | refused, or below the base upstream |  | RFC 9110 section 17.3
-door-foreign-host | S | another host in target, Host or a forwarding field | only the configured upstream is asked |  | OWASP, Server-Side Request Forgery
-door-target-form | S | absolute, authority and asterisk form | refused, or asked of the configured upstream |  | RFC 9112 section 3.2
-door-method | S | TRACE, CONNECT, what is no method | refused, nothing goes anywhere |  | RFC 9110 section 9.3
-door-header-injection | S | CR LF encoded in path or query | no header and no request comes of it |  | RFC 9112 section 11.1
-door-twin-fields | S | a name with "_" for "-", a second Authorization | at most one goes upstream |  | RFC 3875 section 4.1.18
-door-redirect | S | the upstream redirects to an inner address | passed on, not followed |  | OWASP, Server-Side Request Forgery
-door-loop | S | the proxy's upstream is itself | a loop is told at once, nothing piles up | health identity.via | RFC 9110 section 7.6.3
-""",
-)
-
-LIMITS = _family(
-    "limits",
-    "RFC 9110 section 17",
-    "limits",
-    """
-limit-header | S | a header section beyond the limit | 431, nothing upstream | limits.header | RFC 6585 section 5
-limit-fields | S | more header fields than the limit | 431, nothing upstream | limits.fields | RFC 6585 section 5
-limit-target | S | a target beyond the limit | 414, nothing upstream | limits.target | RFC 9110 section 15.5.15
-limit-body | S | a body beyond a limit that is set, announced or in chunks | 413, never whole upstream | limits.body | RFC 9110 section 15.5.14
-limit-memory | S | 1 MiB of target, endless headers, a body of 10 GB claimed | memory stays bounded | streaming.growth_limit_mib | RFC 9110 section 17.5
-limit-slow-head | S | heads sent byte by byte | 408 or left after 10 s, others served meanwhile | limits.head | RFC 9110 section 15.5.9
-limit-idle-clients | S | 1,000 clients that only wait | the next one is served at once | limits.idle_clients | RFC 9112 section 9.5
-""",
-)
-
-CLIENT = _family(
-    "client",
-    "RFC 9112 section 9.5",
-    "",
-    """
-client-leaves-waiting | S | the client leaves while the upstream is silent | the upstream's request ends within 1 s, nothing is left | timeout
-client-leaves-uploading | S | the client leaves in the middle of its body | the upstream's request ends, never whole | timeout
-client-leaves-downloading | S | the client leaves in the middle of the answer | the reading ends within 1 s, in steady memory | timeout streaming.growth_limit_mib
-client-aborts | S | 500 clients that leave, 10 at a time, on 10 connections upstream | then 10 of 10 are served; nothing left, memory within 5 % | timeout overload process.growth_percent
-client-half-request | S | half a head, body or chunk, then FIN or RST | refused or dropped, never whole upstream |  | RFC 9112 section 8
-client-slow-upload | S | a body sent byte by byte | an end by the deadline, never whole upstream | timeout | RFC 9110 section 15.5.9
-client-slow-reader | S | a client that hardly reads 256 MiB | held back to the upstream, the proxy's memory steady | timeout streaming.growth_limit_mib | RFC 9293 section 3.8
-""",
-)
-
-STOP = _family(
-    "stop",
-    "RFC 9112 section 9.6",
-    "process.stop_grace_s",
-    """
-stop-finishes | S | SIGTERM with a request in flight | it is served, new clients are refused, exit code 0
-stop-grace | S | SIGTERM with a request that does not end | ended after 10 s with an error, exit code 0
-stop-twice | S | a second SIGTERM | the end at once, and not exit code 0
-""",
-)
-
-OVERLOAD = _family(
-    "overload",
-    "Google SRE, Handling Overload",
-    "overload timeout",
-    """
-overload-refused | S | more requests than connections upstream, all of them busy | the excess refused at once, the others served | errors.overloaded | RFC 9209 section 2.3.12
-overload-heals | S | twice as many, the upstream stalled and healed | 99 % served 2 s later, without a restart |  | Google SRE, Cascading Failures
-overload-killed | S | the backend killed and begun again under load | every request ends, in a class that fits; then all are served | health | Google SRE, Cascading Failures
-""",
-)
-
-RECOVERY = _family(
-    "recovery",
-    "Google SRE, Cascading Failures",
-    "timeout health",
-    """
-recovery-served | S | each kind of fault, healed | the next request served within 5 s; nothing left behind
-recovery-thousand-faults | S | 1,000 requests that meet faults of every kind | tasks, connections, descriptors as before, memory within 5 % | process.growth_percent
 """,
 )
 
@@ -349,13 +215,7 @@ CATALOGUE: tuple[ErrorPath, ...] = (
     *METRICS,
     *CORS,
     *CONNECTION,
-    *SMUGGLING,
-    *DOOR,
-    *LIMITS,
-    *CLIENT,
-    *STOP,
-    *OVERLOAD,
-    *RECOVERY,
+    *OWED,
 )
 
 BY_ID: dict[str, ErrorPath] = {path.id: path for path in CATALOGUE}

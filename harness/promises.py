@@ -8,6 +8,7 @@ from harness.contract.model import (
     Contract,
     Gauges,
     Health,
+    Identity,
     Limit,
     Limits,
     Logging,
@@ -48,6 +49,11 @@ class Promises:
     def process(self) -> ProcessPromise:
         """The promises about starting."""
         return _promised(self.contract.process, "process")
+
+    @property
+    def identity(self) -> Identity:
+        """What the target says of itself and of a request."""
+        return _promised(self.contract.identity, "identity")
 
     @property
     def streaming(self) -> Streaming:

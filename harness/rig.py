@@ -6,7 +6,7 @@ Law: health is proved before harm, and every fault must be witnessed before anyt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -18,9 +18,8 @@ from harness.environment.processes import Owned
 from harness.errors import ContractViolation, FaultNotWitnessed, HarnessError
 from harness.faults import Fault, Witness
 from harness.journal import Journal
+from harness.leftovers import Leftovers
 from harness.progress import Progress
-from harness.promises import Promises
-from harness.target.holdings import Holdings, in_kernel, told
 from harness.target.memory import Memory, watched
 from harness.target.running import RunningTarget
 from harness.target.starts import Ended, ended
@@ -36,8 +35,6 @@ from harness.traffic.under_way import Pending
 T = TypeVar("T")
 
 SETTLE_S = 3.0  # wall seconds past the promise in which a healthy proxy must serve; only a broken one needs them
-QUIET_S = 0.3  # wall seconds without a byte; on a way that is not full there is one every few milliseconds
-FULL_WITHIN_S = 20.0
 EXPIRY_MARGIN_S = 0.02  # wall seconds past an expiry, so that rounding cannot hide it
 CANARY = "/errorpath-canary"
 
@@ -59,7 +56,7 @@ class Variants(Protocol):
 
 
 @dataclass
-class Rig(Promises, Bytewise):
+class Rig(Leftovers, Bytewise):
     """One proxy in front of the origin, for one scenario."""
 
     contract: Contract
@@ -158,32 +155,6 @@ class Rig(Promises, Bytewise):
     def tries_countable(self) -> bool:
         """Whether this machine tells refused connects; else only tries that reached the origin are counted."""
         return all(witness.counted for witness in self.faults_seen)
-
-    def seen_leaving(self, key: str) -> Attempt | None:
-        """The request's first try once the target has left it; as it stands when that does not happen in time."""
-
-        def attempt() -> Attempt | None:
-            return next(iter(self.origin.attempts(key)), None)
-
-        def left() -> bool:
-            seen = attempt()
-            return seen is not None and seen.closed_by_peer_at is not None
-
-        with suppress(HarnessError):
-            self.until(left, f"the target to leave the upstream with request {key}")
-        return attempt()
-
-    def until_stuck(self) -> None:
-        """Return once the origin could not send a byte for `QUIET_S`."""
-        seen = [(self.origin.bytes_sent(), now())]
-
-        def stuck() -> bool:
-            sent = self.origin.bytes_sent()
-            if sent != seen[-1][0]:
-                seen.append((sent, now()))
-            return now() - seen[-1][1] >= QUIET_S
-
-        self.until(stuck, "the way from the origin to be full", within_s=FULL_WITHIN_S)
 
     def forget(self) -> None:
         """Forget what the origin saw so far."""
@@ -344,34 +315,6 @@ class Rig(Promises, Bytewise):
     def memory(self) -> AbstractContextManager[Memory]:
         """The target's resident memory while the block runs."""
         return watched(self.target)
-
-    def held(self) -> Holdings:
-        """What the target holds this very moment, by its own word and by the kernel's, as far as either is to be had.
-
-        Raises NotPromised for a target that neither tells nor was started by us.
-        """
-        counts: dict[str, float] = {}
-        if self.contract.gauges is not None:
-            counts |= told(self.gauges, self.client.get(self.target.url + self.gauges.path))
-        if self.target.started or not counts:
-            counts |= in_kernel(self.target)
-        return Holdings(counts)
-
-    def at_rest(self) -> Holdings:
-        """What the target holds when it has nothing to do, and no connection upstream is kept for later."""
-        self.drop_kept_connections()
-        seen: list[Holdings] = [self.held()]
-
-        def unchanged() -> Holdings | None:
-            seen.append(self.held())
-            return seen[-1] if seen[-1] == seen[-2] else None
-
-        return self.until(unchanged, "what the target holds to stay the same")
-
-    def drop_kept_connections(self) -> None:
-        """Close every connection between target and upstream from outside, as an upstream does that restarts."""
-        with self.link("upstream").disabled():
-            pass
 
     def start_on_a_taken_port(self) -> Ended:
         """How another one of this target ends whose port is taken."""

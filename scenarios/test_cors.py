@@ -7,6 +7,7 @@ import pytest
 from harness.faults.link import Refused
 from harness.faults.origin import Route
 from harness.rig import Rig
+from harness.traffic.exchange import Headers
 from harness.traffic.replies import ok, reset
 from harness.verdicts.expect import Expect
 
@@ -41,6 +42,7 @@ def test_a_preflight_is_answered_by_the_proxy(rig: Rig, expect: Expect) -> None:
     expect.has_token(exchange, "access-control-allow-methods", "PUT")
     expect.has_token(exchange, "access-control-allow-headers", "content-type")
     expect.equal("tries upstream", 0, len(rig.origin_tries(exchange)))
+    expect.took(exchange, 0, rig.clock.target(0.05))  # it waits for nothing, so no speed changes it
 
 
 @pytest.mark.error_path("cors-other-origin")
@@ -58,6 +60,40 @@ def test_another_origin_is_never_reflected(rig: Rig, expect: Expect, alter: str)
     expect.header(exchange, "access-control-allow-credentials", None)
 
 
+LIKE = "https://app.example.com"
+
+
+@pytest.mark.error_path("cors-other-origin")
+def test_a_lookalike_of_a_host_with_dots_is_another_origin(rig: Rig, expect: Expect) -> None:
+    """A configured host's dots are no wildcards, and its prefix, suffix, scheme and port are not enough."""
+    rig = rig.variant(allowed_origins=LIKE)
+    lookalikes = [
+        "https://appXexample.com", f"{LIKE}.evil.example", f"https://evil.example/?{LIKE}", "http://app.example.com",
+        f"{LIKE}:8443", "https://sub.app.example.com", "https://APP.example.com", f"{LIKE}, {LIKE}", "null",
+    ]  # fmt: skip
+
+    answers = {origin: rig.get("/items", headers={"Origin": origin}) for origin in [LIKE, *lookalikes]}
+
+    expect.header(answers.pop(LIKE), "access-control-allow-origin", LIKE)
+    for origin, exchange in answers.items():
+        expect.equal(f"allowed for {origin}", [], exchange.headers.get_all("access-control-allow-origin"))
+        expect.equal("credentials", [], exchange.headers.get_all("access-control-allow-credentials"))
+
+
+@pytest.mark.error_path("cors-on-error")
+@pytest.mark.parametrize("refused", ["GET /../secret", "TRACE /items", "GET /" + "x" * 100_000])
+def test_a_refusal_at_the_door_can_be_read_by_the_page_that_asked(rig: Rig, expect: Expect, refused: str) -> None:
+    """What the proxy itself refuses, before anything goes upstream, carries the CORS headers too."""
+    method, _, path = refused.partition(" ")
+
+    exchange = rig.tell(rig.head(method, path, f"Origin: {rig.allowed_origin}"))
+
+    expect.answered(exchange, (400, 403, 404, 405, 414, 431, 501))
+    fields = exchange.reply.headers if exchange.reply else Headers()
+    expect.equal("allowed origins", [rig.allowed_origin], fields.get_all("access-control-allow-origin"))
+    expect.equal("credentials", ["true"], fields.get_all("access-control-allow-credentials"))
+
+
 @pytest.mark.error_path("cors-on-error")
 def test_an_error_can_be_read_by_the_page_that_asked(rig: Rig, expect: Expect) -> None:
     """An error carries the CORS headers too, so that the page can read what went wrong."""
@@ -71,10 +107,11 @@ def test_an_error_can_be_read_by_the_page_that_asked(rig: Rig, expect: Expect) -
 
 
 @pytest.mark.error_path("cors-vary")
-@pytest.mark.parametrize("claimed", ["*", "https://evil.example"])
-def test_only_the_proxy_says_who_may_read(rig: Rig, expect: Expect, claimed: str) -> None:
+@pytest.mark.parametrize("claimed", [["*"], ["https://evil.example"], ["*", "https://evil.example"]], ids=len)
+def test_only_the_proxy_says_who_may_read(rig: Rig, expect: Expect, claimed: list[str]) -> None:
     """Answers vary by origin, and CORS headers of the backend add no second or foreign one."""
-    upstream = ok(headers=(("Access-Control-Allow-Origin", claimed), ("Access-Control-Allow-Credentials", "true")))
+    origins = tuple(("Access-Control-Allow-Origin", origin) for origin in claimed)
+    upstream = ok(headers=(*origins, ("Access-Control-Allow-Credentials", "true")))
 
     with rig.broken(Route(upstream)):
         ours = rig.get("/items", headers={"Origin": rig.allowed_origin})
@@ -84,3 +121,34 @@ def test_only_the_proxy_says_who_may_read(rig: Rig, expect: Expect, claimed: str
     expect.has_token(ours, "vary", "Origin")
     expect.equal("allowed origins", [], foreign.headers.get_all("access-control-allow-origin"))
     expect.has_token(foreign, "vary", "Origin")
+
+
+@pytest.mark.error_path("cors-preflight-bounds")
+@pytest.mark.parametrize("origin", ["", "https://evil.example"], ids=["ours", "another"])
+def test_a_preflight_grants_no_more_than_is_offered(rig: Rig, expect: Expect, origin: str) -> None:
+    """A preflight does not grant TRACE or a private network, nor anything to another origin; none goes upstream."""
+    asked = {
+        "Origin": origin or rig.allowed_origin,
+        "Access-Control-Request-Method": "TRACE",
+        "Access-Control-Request-Private-Network": "true",
+    }
+
+    exchange = rig.request("OPTIONS", "/items", headers=asked)
+
+    expect.one_of("status", (200, 204, 400, 403), exchange.status)
+    granted = ", ".join(exchange.headers.get_all("access-control-allow-methods"))
+    expect.that("TRACE" not in granted and "*" not in granted, "TRACE not granted", f"methods {granted!r}")
+    expect.header(exchange, "access-control-allow-private-network", None)
+    if origin:
+        expect.header(exchange, "access-control-allow-origin", None)
+    expect.equal("tries upstream", 0, len(rig.origin_tries(exchange)))
+
+
+@pytest.mark.error_path("cors-preflight-bounds")
+def test_options_that_is_no_preflight_is_forwarded(rig: Rig, expect: Expect) -> None:
+    """OPTIONS without Access-Control-Request-Method is a request as any other, also from a page."""
+    exchange = rig.request("OPTIONS", "/items", headers={"Origin": rig.allowed_origin})
+
+    expect.served(exchange)
+    expect.equal("method upstream", "OPTIONS", rig.only_try(exchange).method)
+    expect.header(exchange, "access-control-allow-origin", rig.allowed_origin)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from harness.errors import FaultNotWitnessed
 from harness.faults import Stage, Witness
 from harness.faults.canary import CANARY_S, answer, refused_connect
-from harness.faults.touched import Reported, Tapped
+from harness.faults.touched import Reported, Stream, Tapped
 from harness.traffic.refusals import Refusals
 
 MS = 1000
@@ -82,6 +82,7 @@ class _Toxic:
 
     hop: str
     kind: ClassVar[str]
+    stream: ClassVar[Stream] = "downstream"  # upstream: to the hop's server; downstream: its answers
     shows: ClassVar[str]  # what a canary meets instead of an answer, in the words of `harness.faults.canary.answer`
 
     def attributes(self, stage: Stage) -> dict[str, Any]:
@@ -96,9 +97,14 @@ class _Toxic:
     def inject(self, stage: Stage) -> Iterator[Witness]:
         """Add the toxic; remove it on leaving."""
         link = stage.link(self.hop)
-        touched = Reported(link) if link.tap is None else Tapped(link, link.tap, self.shows, self.quiet_s(stage))
+        quiet_s = self.quiet_s(stage)
+        touched = (
+            Reported(link, stream=self.stream)
+            if link.tap is None
+            else Tapped(link, link.tap, self.shows, quiet_s, stream=self.stream)
+        )
         touched.before()
-        with link.toxic(self.kind, **self.attributes(stage)) as name:
+        with link.toxic(self.kind, self.stream, **self.attributes(stage)) as name:
             touched.applied(name)
             yield Witness(
                 detail=lambda: (
@@ -106,6 +112,34 @@ class _Toxic:
                 ),
                 hits=touched.count,
             )
+
+
+@dataclass(frozen=True)
+class RequestReset(_Toxic):
+    """The hop's request is lost: the connection is reset instead of its first byte (position before-commit)."""
+
+    hop: str = "upstream"
+    kind = "reset_peer"
+    stream = "upstream"
+    shows = "reset"
+
+    def attributes(self, stage: Stage) -> dict[str, Any]:
+        """At once."""
+        return {"timeout": 0}
+
+
+@dataclass(frozen=True)
+class RequestCut(_Toxic):
+    """The hop's request is lost: the connection is closed instead of its first byte (position before-commit)."""
+
+    hop: str = "upstream"
+    kind = "limit_data"
+    stream = "upstream"
+    shows = "closed"
+
+    def attributes(self, stage: Stage) -> dict[str, Any]:
+        """Not one byte."""
+        return {"bytes": 0}
 
 
 @dataclass(frozen=True)

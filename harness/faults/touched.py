@@ -10,6 +10,7 @@ connections the upstream answered while the toxic lay on the link.
 from __future__ import annotations
 
 import contextlib
+from typing import Literal
 
 from harness.clock import poll_until
 from harness.errors import FaultNotWitnessed, HarnessError
@@ -17,21 +18,30 @@ from harness.faults.canary import CANARY_S, answer
 from harness.toxiproxy.client import Link
 from harness.toxiproxy.witness import Connected
 
+Stream = Literal["upstream", "downstream"]
+
 CANARIES = 5  # at most; one that is read too late says nothing
 CLOSED_S = 0.5  # wall seconds for a canary's connection to be gone behind the link, too; it takes a few milliseconds
 
 
 class Reported:
-    """Told by the link server's own report."""
+    """Told by the link server's own report.
+
+    A connection counts when bytes of the toxic's stream came on it; one that was only closed meanwhile, as a pool
+    closes an idle one, was touched too, and says nothing.
+    """
 
     canary = ""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, *, stream: Stream = "downstream") -> None:
         self._link = link
+        self._stream = stream
         self._name = ""
+        self._known: dict[int, int] = {}
 
     def before(self) -> None:
-        """Nothing is to be known of the time before the toxic."""
+        """Remember what had come before the toxic."""
+        self._known = {one.id: _came(one, self._stream) for one in _report(self._link)}
 
     def applied(self, name: str) -> None:
         """The toxic is on the link."""
@@ -39,17 +49,23 @@ class Reported:
 
     def count(self) -> int:
         """Connections to which the toxic did something so far."""
-        return sum(1 for connection in _report(self._link) if any(t.name == self._name for t in connection.toxics))
+        return sum(1 for one in _report(self._link) if self._touched(one))
+
+    def _touched(self, one: Connected) -> bool:
+        touched = any(toxic.name == self._name for toxic in one.toxics)
+        return touched and _came(one, self._stream) > self._known.get(one.id, 0)
 
 
 class Tapped:
     """Told by a canary and by the tap behind the link."""
 
-    def __init__(self, link: Link, tap: Link, shows: str, quiet_s: float) -> None:
+    def __init__(self, link: Link, tap: Link, shows: str, quiet_s: float, *, stream: Stream = "downstream") -> None:
         self._link, self._tap = link, tap
         self._shows = shows
+        self._stream = stream
         self._within_s = quiet_s if shows == "silent" else CANARY_S
         self._known: dict[int, int] = {}
+        self._gone: set[int] = set()
         self.canary = ""
 
     def before(self) -> None:
@@ -70,7 +86,9 @@ class Tapped:
         self.canary = f"; a canary met it, too ({met} after {after_s:.3f} s)"
         with contextlib.suppress(HarnessError):  # what is still open then is a connection of somebody else
             poll_until(lambda: self._gone_since(before), within_s=CLOSED_S, what="the canary's connection to end")
-        self._known = {connection.id: connection.received_down for connection in _report(self._tap)}
+        report = _report(self._tap)
+        self._known = {connection.id: _came(connection, self._stream) for connection in report}
+        self._gone = {connection.id for connection in report if connection.ended is not None}
 
     def _meet(self) -> tuple[str, float]:
         """What a canary meets; asked again where a stall of this machine hid whether an answer came in time."""
@@ -87,10 +105,23 @@ class Tapped:
         return all(connection.closed is not None for connection in _report(self._tap) if connection.id not in before)
 
     def count(self) -> int:
-        """Connections, the canary's left out, into which the upstream answered since the toxic is on the link."""
-        return sum(
-            1 for connection in _report(self._tap) if connection.received_down > self._known.get(connection.id, 0)
-        )
+        """Connections, the canary's left out, that the toxic touched.
+
+        Of a toxic on the answers: into which the upstream answered since the toxic is on the link.  Of one on the
+        requests, which keeps them from the tap: that ended since without a byte more.
+        """
+        report = [connection for connection in _report(self._tap) if connection.id not in self._gone]
+        more = [
+            connection for connection in report if _came(connection, self._stream) > self._known.get(connection.id, 0)
+        ]
+        if self._stream == "downstream":
+            return len(more)
+        return sum(1 for connection in report if connection.ended is not None and connection not in more)
+
+
+def _came(connection: Connected, stream: Stream) -> int:
+    """Bytes of this stream that came so far."""
+    return connection.received_up if stream == "upstream" else connection.received_down
 
 
 def _report(link: Link) -> list[Connected]:

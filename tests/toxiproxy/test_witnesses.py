@@ -15,11 +15,28 @@ import pytest
 from harness.clock import Clock, poll_until
 from harness.errors import FaultNotWitnessed, HarnessError
 from harness.faults.canary import refused_connect
-from harness.faults.link import AnswerCut, AnswerLost, AnswerReset, BlackHole, Latency, _Toxic
+from harness.faults.link import (
+    AnswerCut,
+    AnswerLost,
+    AnswerReset,
+    BlackHole,
+    Latency,
+    RequestCut,
+    RequestReset,
+    _Toxic,
+)
 from harness.toxiproxy.client import Link, LinkServer
 from tests.toxiproxy.rig import PATIENCE_S, Api
 
-TOXICS = [AnswerReset(), AnswerCut(), AnswerLost(), Latency("upstream", 0.2), BlackHole("upstream")]
+TOXICS = [
+    RequestReset(),
+    RequestCut(),
+    AnswerReset(),
+    AnswerCut(),
+    AnswerLost(),
+    Latency("upstream", 0.2),
+    BlackHole("upstream"),
+]
 QUESTION = b"?"
 
 
@@ -105,7 +122,7 @@ def connected(stage: Stage) -> socket.socket:
     return client
 
 
-@pytest.mark.parametrize("toxic", TOXICS, ids=lambda toxic: toxic.kind)
+@pytest.mark.parametrize("toxic", TOXICS, ids=lambda toxic: type(toxic).__name__)
 def test_a_toxic_is_witnessed_by_the_connections_it_touched(stage: Stage, toxic: _Toxic) -> None:
     """One that was open before and asks, one that is new and asks, and one that keeps quiet: two were touched."""
     with (
@@ -122,7 +139,7 @@ def test_a_toxic_is_witnessed_by_the_connections_it_touched(stage: Stage, toxic:
         assert "touched 2 connections" in (witness.evidence() or "")
 
 
-@pytest.mark.parametrize("toxic", TOXICS, ids=lambda toxic: toxic.kind)
+@pytest.mark.parametrize("toxic", TOXICS, ids=lambda toxic: type(toxic).__name__)
 def test_a_toxic_that_met_nobody_is_not_witnessed(stage: Stage, toxic: _Toxic) -> None:
     """An open connection that is not used proves nothing, nor does our own canary."""
     with connected(stage), toxic.inject(stage) as witness:

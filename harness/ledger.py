@@ -26,6 +26,15 @@ class Books:
 
 
 @dataclass(frozen=True)
+class VideoRow:
+    """A video as PostgreSQL holds it; ``revision`` begins at 1 and counts the times it was made longer."""
+
+    title: str
+    revision: int
+    deleted: bool
+
+
+@dataclass(frozen=True)
 class Ledger:
     """A worker's database at ``url``, reached directly."""
 
@@ -40,6 +49,11 @@ class Ledger:
         """The sums over all accounts."""
         (row,) = self._fetch(BOOKS)
         return Books(int(row[0]), int(row[1]))
+
+    def video(self, identity: str) -> VideoRow:
+        """One video, also a deleted one."""
+        (row,) = self._fetch("SELECT title, revision, deleted_at FROM videos WHERE id = $1::uuid", identity)
+        return VideoRow(row[0], row[1], row[2] is not None)
 
     def _fetch(self, query: str, *arguments: object) -> list[Any]:
         return asyncio.run(self._fetched(query, arguments))

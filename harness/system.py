@@ -20,6 +20,12 @@ from harness.traffic.under_way import Pending
 
 BALANCE = "/credits/balance"
 SPEND = "/credits/spend"
+TITLE = "a cat that was named"
+VIDEO_WRITES: dict[str, dict[str, object] | None] = {
+    "PUT": {"title": TITLE},
+    "PATCH": {"extendS": 1},
+    "DELETE": None,
+}
 
 
 @dataclass
@@ -70,14 +76,15 @@ class System(Rig):
         return [pending.exchange() for pending in [self.begin_spend(1) for _ in range(count)]]
 
     def write(self, method: str) -> Exchange:
-        """A write by this method, not idempotent: POST spends, PATCH lengthens a video."""
-        return self.prepared(method).exchange()
+        """A write by this method: POST spends, PATCH lengthens a video, PUT names it, DELETE takes it away."""
+        return self.begin_write(method).exchange()
 
-    def prepared(self, method: str) -> Pending:
-        """The write of `write`, begun."""
+    def begin_write(self, method: str, key: str | None = None) -> Pending:
+        """The write of `write`, under way; ``key`` is its Idempotency-Key."""
         if method == "POST":
-            return self.begin_spend(3)
-        return self.begin(method, f"/videos/{self.video}", json={"extendS": 1})
+            return self.begin_spend(3, key)
+        headers = {"Idempotency-Key": key} if key else {}
+        return self.begin(method, f"/videos/{self.video}", json=VIDEO_WRITES[method], headers=headers)
 
     @cached_property
     def video(self) -> str:
@@ -92,6 +99,12 @@ class System(Rig):
     def executions(self, exchange: Exchange) -> int:
         """How often PostgreSQL says the request was executed."""
         return self.ledger.executions(exchange.key)
+
+    def effects(self, method: str) -> int:
+        """How often the video shows the effect of `write`: PUT and DELETE show it once, however often executed."""
+        video = self.ledger.video(self.video)
+        shown = {"PUT": int(video.title == TITLE), "PATCH": video.revision - 1, "DELETE": int(video.deleted)}
+        return shown[method]
 
     def books(self) -> Books:
         """What no failure may change."""

@@ -34,6 +34,20 @@ retry-amplification | S | refused for good, 50 clients | at most 4 attempts per 
 """,
 )
 
+WRITES = family(
+    "writes",
+    "RFC 9110 section 9.2.2",
+    "",
+    """
+write-acknowledged | W | POST, PUT, PATCH, DELETE, nothing broken | acknowledged and executed exactly once
+write-before-commit | W | POST, PUT, PATCH, DELETE reset or cut on their way | 502, executed 0 times; POST and PATCH sent once | retries
+write-idempotent-lost | W | PUT or DELETE, every answer lost after commit | 502, executed once per try, its effect there once | retries
+write-recovers | W | PUT, DELETE, or a write with a key, lost once before or after commit | acknowledged, its effect there once | retries.key_header
+write-unsent-setting | W | POST refused, the retry of unsent writes off | 503, 1 try, executed 0 times | retries.unsent_writes errors.refused
+write-stale-connection | W | POST or PATCH after a kept-alive connection went stale | sent at most once |  | RFC 9112 section 9.3.1
+""",
+)
+
 HEALTH = family(
     "health",
     "Health Check Before Requests",
@@ -205,6 +219,7 @@ startup-banner | G | proxy and backend start | a banner with both addresses |  |
 
 CATALOGUE: tuple[ErrorPath, ...] = (
     *RETRY,
+    *WRITES,
     *HEALTH,
     *TIMEOUT,
     *ERRORS,

@@ -11,7 +11,7 @@ import gc
 import socket
 import sys
 
-from proxy_under_test.server.listen import listen
+from proxy_under_test.server.listen import allow_many_connections, listen
 from proxy_under_test.settings import BadSettings, Settings, load_settings
 
 EXIT_PORT = 1
@@ -26,6 +26,7 @@ def main() -> int:
     except BadSettings as exc:
         sys.stderr.write(f"{exc}\n")
         return EXIT_SETTINGS
+    allow_many_connections()
     try:
         listener = listen(settings.host, settings.port)
     except OSError as exc:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import socket
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from harness.clock import now, poll_until
@@ -17,6 +19,7 @@ from tests.patience import gone_within_s
 from tests.proxy.running import environment, running
 
 NOTHING = "http://127.0.0.1:9"
+PATIENT = {"HEALTH_CHECK_TIMEOUT": 5000}  # whether the upstream is healthy is not the question here
 
 
 def run(**settings: object) -> subprocess.CompletedProcess[str]:
@@ -81,7 +84,7 @@ def test_a_signal_finishes_what_is_in_flight(transport: str) -> None:
     """SIGTERM: the request that runs is answered, new ones are refused, exit code 0."""
     with (
         Origin.start() as origin,
-        running(origin.url, UPSTREAM_TRANSPORT=transport) as proxy,
+        running(origin.url, UPSTREAM_TRANSPORT=transport, **PATIENT) as proxy,
         Client(proxy.url) as client,
     ):
         origin.script(route=[replies.delayed(0.6, replies.ok(b"finished"))])
@@ -98,7 +101,11 @@ def test_a_signal_finishes_what_is_in_flight(transport: str) -> None:
 
 def test_what_does_not_finish_within_the_grace_is_broken_off() -> None:
     """The grace over, the client is told, and the process ends by itself."""
-    with Origin.start() as origin, running(origin.url, SHUTDOWN_GRACE=300) as proxy, Client(proxy.url) as client:
+    with (
+        Origin.start() as origin,
+        running(origin.url, SHUTDOWN_GRACE=300, **PATIENT) as proxy,
+        Client(proxy.url) as client,
+    ):
         origin.script(route=[replies.silent()])
         pending = client.begin("GET", "/api/proxy/x")
         poll_until(origin.attempts, within_s=5, what="the attempt")
@@ -113,7 +120,7 @@ def test_what_does_not_finish_within_the_grace_is_broken_off() -> None:
 
 def test_a_second_signal_ends_at_once() -> None:
     """Whoever asks twice does not want to wait."""
-    with Origin.start() as origin, running(origin.url) as proxy, Client(proxy.url) as client:
+    with Origin.start() as origin, running(origin.url, **PATIENT) as proxy, Client(proxy.url) as client:
         origin.script(route=[replies.silent()])
         pending = client.begin("GET", "/api/proxy/x")
         poll_until(origin.attempts, within_s=5, what="the attempt")
@@ -135,3 +142,16 @@ def _refuses(port: int) -> bool:
     except OSError:
         return True
     return False
+
+
+def test_the_proxy_takes_as_many_connections_as_the_system_allows() -> None:
+    """A shell's soft limit of open files, which a thousand clients use up, is raised to the hard one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+    try:
+        with running(NOTHING) as proxy:
+            allowed = psutil.Process(proxy.process.pid).rlimit(psutil.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert (hard, hard) == allowed

@@ -63,9 +63,9 @@ class LeadsTo:
     def inject(self, stage: Stage) -> Iterator[Witness]:
         """Point the hop's link there; point it back on leaving."""
         link = stage.link(self.hop)
-        before = link.state().upstream
-        known = len(stage.origin.connections())
+        before = (link.tap or link).state().upstream
         link.point_at(self.address)
+        known = len(stage.origin.connections())
         try:
             met, _ = answer(*link.listen, link.question, CANARY_S)
             if met != "bytes" or len(stage.origin.connections()) != known:

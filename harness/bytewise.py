@@ -14,6 +14,7 @@ from harness.traffic.raw import RawConnection, RawEnd, RawExchange, ask
 from harness.traffic.raw_reply import RawReply
 from harness.traffic.recording import KEY_HEADER
 
+BETWEEN_S = 0.02  # wall seconds; forwarding a head takes one or two milliseconds
 ANSWER_S = 5.0  # wall seconds for an answer that needs no waiting; only a broken proxy takes them
 
 
@@ -51,10 +52,16 @@ class Bytewise:
             answered(connection)
             return connection.exchange()
 
-    def provoke(self, data: bytes, *, within_s: float = ANSWER_S) -> RawExchange:
-        """Send ``data``; the answer, and where that is an error also whether the connection ends with it."""
+    def provoke(self, *pieces: bytes, within_s: float = ANSWER_S) -> RawExchange:
+        """Send ``pieces``; the answer, and where that is an error also whether the connection ends with it.
+
+        Between two pieces the proxy has `BETWEEN_S`, so that it has acted on the one when the next comes.
+        """
         with self.dial(within_s=within_s) as connection:
-            connection.send(data)
+            connection.send(pieces[0])
+            for piece in pieces[1:]:
+                connection.listen(BETWEEN_S)
+                connection.send(piece)
             reply = answered(connection)
             if reply is None or reply >= 400:
                 connection.read()

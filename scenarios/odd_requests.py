@@ -172,10 +172,15 @@ def send(rig: Rig, odd: Odd) -> RawExchange:
 
 
 def foreign_answers(rig: Rig, odd: Odd, turn: int) -> list[str]:
-    """Send ``odd``, a marked request behind it, and marked ones on a connection of their own; what is not theirs."""
+    """Send ``odd``, a marked request behind it, and marked ones on a connection of their own; what is not theirs.
+
+    The oddity comes after a first, harmless chunk where it can, when the request is under way upstream already.
+    """
     own = [f"{rig.upstream_base}/marker-{turn}-{number}" for number in range(MARKERS)]
     heads = [rig.head(path=target.removeprefix(rig.upstream_base)) for target in own]
-    same = rig.provoke(odd.bytes_for(rig) + heads[0]).replies()
+    head = odd.bytes_for(rig).removesuffix(odd.rest)
+    first = b"5\r\nfirst\r\n" if odd in CHUNKS else b""
+    same = rig.provoke(head + first, odd.rest + heads[0]).replies()
     other = rig.converse(heads)
     wrong = [target for target in _asked(same) if target not in (f"{rig.upstream_base}/odd", own[0])]
     wrong += [target for target, wanted in zip(_asked(other), own, strict=False) if target != wanted]

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from harness.faults import Fault, NoFault
-from harness.faults.link import AnswerCut, AnswerLost, AnswerReset, BlackHole, Latency, Refused
+from harness.faults.link import (
+    AnswerCut,
+    AnswerLost,
+    AnswerReset,
+    BlackHole,
+    Latency,
+    Refused,
+    RequestCut,
+    RequestReset,
+)
 from harness.faults.origin import Probe, Route
 from harness.faults.port import FullBacklog
 from harness.faults.process import Killed
@@ -61,6 +70,8 @@ FAULTS: dict[str, Fault] = {
     "refused": Refused(),
     "killed": Killed(),
     "full backlog": FullBacklog(),
+    "request reset": RequestReset(),
+    "request cut": RequestCut(),
     "answer reset": AnswerReset(),
     "answer cut": AnswerCut(),
     "answer lost": AnswerLost(),

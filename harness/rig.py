@@ -192,6 +192,21 @@ class Rig(Leftovers, Bytewise):
             if now() > deadline:
                 raise ContractViolation(f"{path} {what} within {within_s:g} s", exchange.summary())
 
+    def until_closed_upstream(self, exchange: Exchange, *, within_s: float = SETTLE_S) -> float:
+        """When the proxy closed the connection of the request's first try (`harness.clock.now`).
+
+        ContractViolation when it is still open ``within_s`` wall seconds after this was asked.
+        """
+        try:
+            return self.until(
+                lambda: self.origin_tries(exchange)[0].closed_by_peer_at,
+                "the upstream connection to be closed",
+                within_s=within_s,
+            )
+        except HarnessError as exc:
+            still = f"still open {within_s:g} s of our clock after the answer"
+            raise ContractViolation("the upstream connection closed", still) from exc
+
     def cold(self) -> None:
         """Let every cached health result expire: no request for longer than it is kept.
 
@@ -214,14 +229,25 @@ class Rig(Leftovers, Bytewise):
         poll_until(lambda: now() >= until, within_s=until - now() + 1, what=why)
 
     def after_tries(self, fault: Witness, count: int) -> None:
-        """Return when a refusing fault met ``count`` tries; where they cannot be counted, by the documented waits."""
+        """Return when a refusing fault met ``count`` tries; where they cannot be counted, by the documented waits.
+
+        ContractViolation when it met fewer, and some: the target does not try so often.
+        """
         if fault.counted:
-            fault.wait_for(count, within_s=self.clock.wall(sum(self.retries.waits_s)) + SETTLE_S)
+            self._await_tries(fault, count)
         else:
             waits = self.retries.waits_s
             self.expire(
                 sum(waits[: count - 1]) + waits[count - 1] / 2, f"{count} tries, which cannot be counted here"
             )
+
+    def _await_tries(self, fault: Witness, count: int) -> None:
+        try:
+            fault.wait_for(count, within_s=self.clock.wall(sum(self.retries.waits_s)) + SETTLE_S)
+        except HarnessError as exc:
+            if not fault.hits():
+                raise
+            raise ContractViolation(f"{count} tries upstream", f"{fault.hits()} and no more") from exc
 
     # Faults
 

@@ -97,7 +97,7 @@ def test_the_deadline_ends_the_upstream_request_too(rig: Rig, expect: Expect) ->
     """At the deadline the proxy closes the upstream connection; the backend does not work for nobody."""
     with rig.broken(Route(silent())):
         exchange = rig.get("/items")
-        left = rig.until(lambda: rig.origin_tries(exchange)[0].closed_by_peer_at, "the upstream connection to close")
+        left = rig.until_closed_upstream(exchange)
 
     expect.error(exchange, "timeout")
     expect.lasted("upstream closed after", left - exchange.started, rig.deadline_s, rig.deadline_s + 1)

@@ -12,6 +12,7 @@ from harness.rig import Rig
 from harness.system import System
 from harness.traffic.replies import close_on_reuse, delayed, empty_reply, ok, reset
 from harness.verdicts.expect import Expect
+from harness.verdicts.timing import SCHEDULING_S
 
 
 @pytest.mark.error_path("retry-recovers")
@@ -47,6 +48,20 @@ def test_a_backend_refused_for_good_is_tried_four_times(rig: Rig, expect: Expect
     expect.took(exchange, sum(waits), sum(waits) + 1)
     expect.duration(details, exchange, at_least_s=sum(waits))
     expect.recovers(rig)
+
+
+@pytest.mark.error_path("retry-exhausted")
+def test_the_waits_grow_by_the_same_step(rig: Rig, expect: Expect) -> None:
+    """The waits are 1, 2 and 3 times the delay, seen where one step is longer than this machine may hold us up."""
+    step_s = max(rig.retries.waits_s[0], rig.clock.target(2 * SCHEDULING_S))
+    waits = [wait * step_s / rig.retries.waits_s[0] for wait in rig.retries.waits_s]
+    rig = rig.variant(retry_delay=step_s, request_timeout=sum(waits) + rig.deadline_s)
+
+    with rig.broken(Refused()):
+        exchange = rig.get("/items")
+
+    expect.error(exchange, "refused")
+    expect.spacing(rig.tries(exchange), waits)
 
 
 @pytest.mark.error_path("retry-reset")
@@ -211,6 +226,19 @@ def test_fifty_clients_make_at_most_four_tries_each(rig: Rig, expect: Expect) ->
         expect.one_of("status", (502, 503, 504), exchange.status)
     expect.refusals_at_most(fault, clients * rig.retries.tries)
     expect.note(f"{len(fault.times()) / clients:.2f} tries per request, {clients} clients at once")
+
+
+@pytest.mark.error_path("retry-amplification")
+def test_fifty_resets_cost_at_most_four_tries_each(rig: Rig, expect: Expect) -> None:
+    """Fifty clients of a healthy backend that resets every request cause at most 4 tries each: no layer adds more."""
+    clients = 50
+
+    with rig.broken(Route(reset())):
+        exchanges = rig.together(clients, "/items")
+
+    for exchange in exchanges:
+        expect.one_of("status", (502, 503, 504), exchange.status)
+        expect.at_most_tries(exchange, rig.retries.tries)
 
 
 @pytest.mark.error_path("retry-reset")

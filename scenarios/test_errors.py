@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from harness.faults import Fault
@@ -141,6 +143,8 @@ def test_production_tells_nothing_of_the_inside(rig: Rig, expect: Expect, failur
     everything = exchange.text + repr(exchange.headers)
     for secret in (rig.upstream_address, "tell-nobody", "Traceback", ".py", "site-packages"):
         expect.that(secret not in everything, f"no {secret!r} in body or headers", everything)
+    port = rf"(?<![0-9a-f]){rig.upstream_address.rpartition(':')[2]}(?![0-9a-f])"  # also written apart from its host
+    expect.that(not re.search(port, everything), "the upstream's port nowhere in body or headers", everything)
 
 
 @pytest.mark.error_path("error-shape")

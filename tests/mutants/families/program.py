@@ -1,0 +1,58 @@
+"""Mistakes about the program: how it starts, and how it does not."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import proxy_under_test.__main__ as program
+from proxy_under_test.server import life
+from proxy_under_test.settings import BadSettings, Settings
+from tests.mutants.mutant import mutant
+from tests.mutants.seams import Change, around, replace
+
+
+@mutant("port-in-use")
+def port_in_use_unexplained() -> None:
+    """A port that is taken ends in the bare words of the operating system."""
+    replace(program, "_cannot_listen", lambda *_: "OSError: [Errno 98] Address already in use\n")
+
+
+@mutant("port-in-use")
+def next_port_taken() -> None:
+    """When the port is taken the next free one is used, and everything else talks to somebody else's program."""
+
+    @around(program, "listen")
+    def _(listen: Change, host: str, port: int) -> Any:
+        while True:
+            try:
+                return listen(host, port)
+            except OSError as exc:
+                if exc.errno != errno.EADDRINUSE:
+                    raise
+                port += 1
+
+
+@mutant("bad-setting")
+def bad_settings_ignored() -> None:
+    """A setting that cannot be read falls back to its default, and nobody notices until it is too late."""
+
+    @around(program, "load_settings")
+    def _(load: Change) -> Settings:
+        try:
+            read: Settings = load()
+        except BadSettings:
+            return Settings.model_construct(port=0)
+        return read
+
+
+@mutant("bad-setting")
+def bad_settings_ends_with_1() -> None:
+    """A bad setting ends like any other failure, so that whoever starts the program tries it again."""
+    replace(program, "EXIT_SETTINGS", 1)
+
+
+@mutant("startup-banner")
+def silent_start() -> None:
+    """The start says nothing; where it listens and forwards must be guessed."""
+    replace(life, "_banner", lambda *_: None)

@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 .DEFAULT_GOAL := help
-.PHONY: help check real test lint types laws format bench combinations lock clean
+.PHONY: help check real test lint types laws format bench combinations mutants lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*##/\1\t/' | expand -t 14
@@ -36,6 +36,9 @@ bench: $(READY)  ## the README's figures; needs nginx and wrk
 
 combinations: $(READY)  ## the same verdicts on every environment and Toxiproxy; needs Docker and toxiproxy-server
 	@$(BIN)/python -m tests.combinations $(ARGS)
+
+mutants: $(READY)  ## every defective proxy must be caught; ARGS="--sample 6" for some, ARGS="-k WORD" for one's like
+	@$(BIN)/python -m tests.mutants.campaign $(ARGS)
 
 lock: $(READY)  ## resolve the versions anew
 	@$(BIN)/python .ci/lock.py

@@ -114,7 +114,7 @@ def judge(gates: Sequence[Gate], phases: Sequence[Mapping[str, Any]], stuck: int
             continue
         for phase in phases:
             if _speaks_of(gate, phase):
-                rows += [_judged(gate, phase["name"], row) for row in phase["paths"] if _is_about(gate, row["path"])]
+                rows += [_judged(gate, phase["name"], row) for row in phase["paths"] if _is_about(gate, row)]
     return rows
 
 
@@ -124,8 +124,11 @@ def _speaks_of(gate: Gate, phase: Mapping[str, Any]) -> bool:
     return gate.phase in (phase["name"], phase["kind"])
 
 
-def _is_about(gate: Gate, path: str) -> bool:
-    return path != ALL if gate.path == EVERY else path == gate.path
+def _is_about(gate: Gate, row: Mapping[str, Any]) -> bool:
+    """A gate on each path speaks of those that were asked for; one on a path by name also when nobody asked."""
+    if gate.path == EVERY:
+        return row["path"] != ALL and bool(row["requests"])
+    return bool(row["path"] == gate.path)
 
 
 def _judged(gate: Gate, phase: str, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,6 +155,12 @@ def _verdict(gate: Gate, phase: str, path: str, actual: float | None) -> dict[st
         "actual": actual,
         "unit": unit,
         "held": held,
-        "expected": f"{'at most' if at_most else 'at least'} {gate.limit:g} {unit}".strip(),
-        "got": "nothing that could be measured" if actual is None else f"{actual:g} {unit}".strip(),
+        "expected": f"{'at most' if at_most else 'at least'} {_shown(gate, gate.limit, unit)}",
+        "got": "nothing that could be measured" if actual is None else _shown(gate, actual, unit),
     }
+
+
+def _shown(gate: Gate, value: float, unit: str) -> str:
+    if gate.name in LIMITS and LIMITS[gate.name].read is units.share:
+        return f"{value * 100:.3g} % {unit}".strip()
+    return f"{value:g} {unit}"

@@ -91,11 +91,12 @@ class Locust:
         return [self.master, *self.workers]
 
     def await_users(self) -> None:
-        """Return when all users are there.  HarnessError with Locust's last words when they do not come."""
+        """Return when all users are logged in.  HarnessError with Locust's last words when they do not come."""
 
         def there() -> bool:
             self.check()
-            return any(event["event"] == "spawned" for event in read_events(self.events))
+            arriving = {event["user"] for event in read_events(self.events) if event["event"] == "arriving"}
+            return len(arriving) >= self._traffic.users
 
         poll_until(there, within_s=SPAWN_S, what="Locust's users to be there")
 

@@ -64,7 +64,7 @@ class LoadResults:
     def _unwitnessed(self) -> list[str]:
         return [
             f"{past.window.name} on {past.window.hop or 'the stack'} in phase {past.phase!r} was applied, and "
-            "nothing shows that it hit"
+            f"nothing shows that it hit{past.trouble and ': '}{past.trouble}"
             for past in (self.load.windows if self.load else [])
             if past.evidence is None
         ]

@@ -5,7 +5,6 @@ Law: leaving `Timeline` heals every fault, however it is left, and each window k
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -28,6 +27,7 @@ class Past:
     began: float
     ended: float | None = None
     evidence: str | None = None
+    trouble: str = ""  # why there is no evidence, where the witness could not even be asked
     hits: int = 0
     times: list[float] = field(default_factory=list)
 
@@ -108,6 +108,8 @@ class Timeline:
         applied, witness, past = self._open.pop(number)
         try:
             past.evidence, past.hits = witness.evidence(), witness.hits()
+        except HarnessError as exc:
+            past.trouble = str(exc)
         finally:
             applied.__exit__(None, None, None)
             past.ended = now()
@@ -130,12 +132,3 @@ def _moments(phase: Phase) -> Iterator[tuple[float, bool, int]]:
     for number, window in enumerate(phase.windows):
         yield window.begin_s, False, number
         yield window.end_s, True, number
-
-
-@contextlib.contextmanager
-def quietly(failures: list[str]) -> Iterator[None]:
-    """What goes wrong in the block is added to ``failures`` instead of ending the run."""
-    try:
-        yield
-    except HarnessError as exc:
-        failures.append(str(exc))

@@ -89,8 +89,7 @@ class Ending:
             clients = {client.id for client in self._runner.clients.all if client.state != STATE_MISSING}
             for lost in seen - clients - set(self._ended):
                 RECORDER.event("worker lost", worker=lost, left=len(clients), expected=expected)
-            seen = (seen | clients) if not self._begun else clients
-            seen &= clients
+            seen = clients
             gevent.sleep(LOOK_S)
 
 
@@ -114,11 +113,6 @@ def start_anew(**_: Any) -> None:
     FLOW.ending.clear()
 
 
-def spawned(user_count: int, **_: Any) -> None:
-    """All users are there."""
-    RECORDER.event("spawned", users=user_count)
-
-
 def _wait(done: Callable[[], bool], within_s: float) -> None:
     with gevent.Timeout(within_s, False):
         while not done():
@@ -128,4 +122,3 @@ def _wait(done: Callable[[], bool], within_s: float) -> None:
 _add: Callable[[EventHook, Any], object] = EventHook.add_listener  # published without types
 _add(events.init, prepare)
 _add(events.test_start, start_anew)
-_add(events.spawning_complete, spawned)

@@ -72,6 +72,7 @@ class OpenModelUser(FastHttpUser):
         """All arrivals, until the end."""
         tag = self.environment.parsed_options.tag
         due = now()
+        RECORDER.event("arriving", user=self.name)
         for number, (gap_s, operation) in enumerate(zip(self.gaps_s(), self.work(), strict=False)):
             due += gap_s
             if FLOW.ending.wait(max(due - now(), 0)):

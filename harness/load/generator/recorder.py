@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gevent
+from locust import events
 from locust.env import Environment
+from locust.event import EventHook
 from locust.runners import MasterRunner, WorkerRunner
 
 from harness.load import told
 
 FLUSH_S = 0.5
-MESSAGE = "errorpath-requests"
+MESSAGE, EVENT = "errorpath-requests", "errorpath-event"
 
 
 class Recorder:
@@ -41,14 +44,18 @@ class Recorder:
             gevent.spawn(self._forever)
         if isinstance(environment.runner, MasterRunner):
             environment.runner.register_message(MESSAGE, self._from_worker)
+            environment.runner.register_message(EVENT, self._event_of_worker)
 
     def request(self, *fields: Any) -> None:
         """One request: the fields of `told.Told`."""
         self._pending.append(fields)
 
     def event(self, name: str, **more: Any) -> None:
-        """Something happened to the run."""
-        if self._events:
+        """Something happened to the run; a worker tells its master."""
+        runner = self._environment.runner if self._environment else None
+        if isinstance(runner, WorkerRunner):
+            runner.send_message(EVENT, {"name": name, **more})
+        elif self._events:
             with Path(self._events).open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"event": name, "at": time.time(), **more}) + "\n")
 
@@ -66,6 +73,9 @@ class Recorder:
         if self._requests:
             self._write(msg.data["requests"])
 
+    def _event_of_worker(self, environment: Environment, msg: Any, **_: Any) -> None:
+        self.event(**msg.data)
+
     def _write(self, requests: list[Any]) -> None:
         with Path(self._requests).open("a", encoding="utf-8") as file:
             file.write(told.lines(requests))
@@ -77,3 +87,6 @@ class Recorder:
 
 
 RECORDER = Recorder()
+_add: Callable[[EventHook, Any], object] = EventHook.add_listener  # published without types
+_add(events.test_stop, lambda **_: RECORDER.flush())
+_add(events.quitting, lambda **_: RECORDER.flush())

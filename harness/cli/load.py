@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from harness.choices import Choices, link_latest, output_folder
 from harness.errors import UsageError
 from harness.load import gates, schedule
 from harness.load.locust_process import Traffic, needed
-from harness.load.run import LoadPlan
+from harness.load.run import EXIT_INTERRUPTED, LoadPlan
 from harness.load.run import run as run_load
 from harness.load.terminal import summary
 from harness.plan import plan
@@ -28,6 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not asked.plan.choices.out:
         link_latest(asked.folder)
     summary(data, asked.folder, console)
+    if data["exit"] == EXIT_INTERRUPTED:
+        print("errorpath: interrupted", file=sys.stderr)
     return int(data["exit"])
 
 

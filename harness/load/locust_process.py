@@ -32,6 +32,7 @@ class Traffic:
     model: str = "open"
     workers: int = 0  # processes beside the master; 0: one process does all
     processes: int = 0  # the same, forked by Locust itself
+    flags: tuple[str, ...] = ()  # more of Locust's own
 
 
 def needed() -> None:
@@ -43,16 +44,27 @@ def needed() -> None:
 class Locust:
     """A Locust that runs: its processes, and the files in which it tells what happened."""
 
-    def __init__(self, run: RunDirectory, traffic: Traffic, *, host: str, base: str, folder: Path, tag: str) -> None:
+    def __init__(
+        self,
+        run: RunDirectory,
+        traffic: Traffic,
+        *,
+        host: str,
+        base: str,
+        folder: Path,
+        tag: str,
+        file: Path = STEADY,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.requests = folder / "requests.csv"
         self.events = run.folder("load") / "events.jsonl"
         self._traffic = traffic
+        self._program = [sys.executable, "-m", "locust", "-f", str(file), *traffic.flags]
         self._port = ports.choose() if traffic.workers or traffic.processes else 0
         command = self._command(host, base, folder, tag)
         self.master = self._start(run, [*command, *self._distribution()], "locust")
         self.workers = [
-            self._start(run, [*_locust(), "--worker", *self._where()], f"locust worker {number}")
+            self._start(run, [*self._program, "--worker", *self._where()], f"locust worker {number}")
             for number in range(1, traffic.workers + 1)
         ]
 
@@ -67,7 +79,7 @@ class Locust:
         users = ["--users", str(traffic.users), "--spawn-rate", str(traffic.users)]
         users += ["--rate", f"{traffic.rate_per_s / traffic.users:.6f}", "--seed", str(traffic.seed)]
         proxy = ["--host", host, "--base", base]
-        return [*_locust(), "--headless", *proxy, "--model", traffic.model, *users, *written, *told]
+        return [*self._program, "--headless", *proxy, "--model", traffic.model, *users, *written, *told]
 
     def _where(self) -> list[str]:
         return ["--master-host", "127.0.0.1", "--master-port", str(self._port)]
@@ -138,7 +150,3 @@ class Locust:
         """End whatever is left of it."""
         for process in self.processes():
             process.stop(1.0)
-
-
-def _locust() -> list[str]:
-    return [sys.executable, "-m", "locust", "-f", str(STEADY)]

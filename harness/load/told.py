@@ -27,8 +27,8 @@ class Told(NamedTuple):
     """One request, or an arrival that could not be sent.
 
     ``at`` is when it was to be sent, ``waited_ms`` how much later it was, ``service_ms`` how long the answer took
-    from then on.  ``outcome`` is the status, or what came instead of one: refused, reset, closed, timeout, malformed;
-    or ``dropped`` for what was never sent.
+    from then on.  ``outcome`` is the status, or what came instead of one: refused, reset, closed, timeout, malformed,
+    unfinished; or ``dropped`` for what was never sent.
     """
 
     id: str

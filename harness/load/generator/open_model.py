@@ -27,6 +27,7 @@ MS = 1000.0
 FOREVER_S = 3600.0
 SILENCE_S = 60.0  # past every promise, so that what hangs is seen as stuck and not as a time-out of ours
 KEY_HEADER = "X-Errorpath-Request"
+UNFINISHED = "unfinished"
 
 
 class OpenModelUser(FastHttpUser):
@@ -89,13 +90,22 @@ class OpenModelUser(FastHttpUser):
         gevent.sleep(FOREVER_S)
 
     def on_stop(self) -> None:
-        """Nobody is told of what was under way."""
-        FLOW.in_flight -= len(self._under_way)
+        """What is under way now is told as unfinished."""
         self._under_way.kill()
 
     def _send(self, operation: Operation, key: str, due: float) -> None:
         began = now()
+        seen = UNFINISHED
         FLOW.in_flight += 1
+        try:
+            seen = self._ask(operation, key, due)
+        finally:  # also when the run ends while the answer is awaited
+            FLOW.in_flight -= 1
+            waited_ms, service_ms = (began - due) * MS, (now() - began) * MS
+            RECORDER.request(key, operation.name, told.epoch(due), waited_ms, service_ms, seen)
+
+    def _ask(self, operation: Operation, key: str, due: float) -> str:
+        """Send, and tell Locust the time since ``due``; the outcome."""
         with self.client.request(
             operation.method,
             self.environment.parsed_options.base + operation.path,
@@ -104,9 +114,6 @@ class OpenModelUser(FastHttpUser):
             headers={KEY_HEADER: key, **self.headers()},
             catch_response=True,
         ) as response:
-            ended = now()
-            response.request_meta["response_time"] = (ended - due) * MS
-            seen = outcome(response)
+            response.request_meta["response_time"] = (now() - due) * MS
             self.answered(operation, response)
-        FLOW.in_flight -= 1
-        RECORDER.request(key, operation.name, told.epoch(due), (began - due) * MS, (ended - began) * MS, seen)
+            return outcome(response)

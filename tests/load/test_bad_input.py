@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import main
+from harness.errors import UsageError
+from harness.load.gates import load_gates
+from harness.load.schedule import DEFAULT, load_schedule
 from tests.runs.test_bad_input import refused
 
 PHASE = '[[phase]]\nname = "a"\nfor = "2 s"\n'
@@ -63,10 +67,11 @@ def test_a_schedule_that_cannot_be_is_refused(text: str, said: str, tmp_path: Pa
     file = tmp_path / "schedule.toml"
     file.write_text(text, "utf-8")
 
-    message = refused(["load", "--schedule", str(file)], tmp_path)
+    with pytest.raises(UsageError) as refusal:
+        load_schedule(file)
 
-    assert f"--schedule {file}" in message
-    assert said in message
+    assert f"--schedule {file}" in str(refusal.value)
+    assert said in str(refusal.value)
 
 
 @pytest.mark.parametrize(("text", "said"), GATES)
@@ -77,18 +82,35 @@ def test_gates_that_cannot_be_are_refused(text: str, said: str, tmp_path: Path) 
     file = tmp_path / "gates.toml"
     file.write_text(text, "utf-8")
 
-    message = refused(["load", "--gates", str(file)], tmp_path)
+    with pytest.raises(UsageError) as refusal:
+        load_gates(file, load_schedule(DEFAULT))
 
-    assert f"--gates {file}" in message
-    assert said in message
+    assert f"--gates {file}" in str(refusal.value)
+    assert said in str(refusal.value)
 
 
 @pytest.mark.parametrize(("flags", "said"), FLAGS)
-def test_flags_that_cannot_be_are_refused(flags: str, said: str, tmp_path: Path) -> None:
+def test_flags_that_cannot_be_are_refused(flags: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """
-    The message names the flag and what to write.
+    The message names the flag and what to write, and the exit code is 2.
     """
-    assert said in refused(["load", *flags.split()], tmp_path)
+    try:
+        code: object = main(["load", *flags.split()])
+    except SystemExit as end:
+        code = end.code
+
+    assert 2 == code
+    assert said in capsys.readouterr().err
+
+
+def test_nothing_is_started_for_a_file_that_is_wrong(tmp_path: Path) -> None:
+    """
+    The command itself says one message, and nothing of a run is there.
+    """
+    file = tmp_path / "schedule.toml"
+    file.write_text(PHASE + '[[phase.fault]]\nfault = "refusd"', "utf-8")
+
+    assert "there is no fault 'refusd'" in refused(["load", "--schedule", str(file)], tmp_path)
 
 
 def test_the_harness_never_imports_locust() -> None:

@@ -97,6 +97,10 @@ def test_what_could_not_be_sent_or_never_ends_is_counted(
     assert next(r for r in told if r.outcome == "unfinished").service_ms > 31_000
 
 
+def _process(request: Told) -> str:
+    return request.id.split("-")[1].split(".")[0]
+
+
 @pytest.mark.parametrize(
     "traffic",
     [Traffic(4, 60, 1), Traffic(4, 60, 1, workers=2), Traffic(4, 60, 1, processes=2)],

@@ -28,16 +28,16 @@ class Services:
     health: Health
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:  # async: FastAPI would run it in a thread otherwise
     """Return the services of the application that serves ``request``."""
     found = request.app.state.services
     assert isinstance(found, Services)
     return found
 
 
-def user(request: Request) -> UUID:
+async def user(request: Request) -> UUID:
     """Return who asks; raises Problem 401 for nobody."""
-    return services(request).sessions.user(request)
+    return (await services(request)).sessions.user(request)
 
 
 With = Annotated[Services, Depends(services)]

@@ -46,6 +46,13 @@ class Links:
         except KeyError:
             raise HarnessError(f"no link was named for the hop {hop!r}; name it: --links {hop}=NAME") from None
 
+    def kill_upstream(self) -> str:
+        """Its process is somebody else's.  Raises HarnessError."""
+        raise HarnessError("the upstream's process was not started here, so it cannot be killed")
+
+    def begin_upstream(self) -> None:
+        """Nothing was killed."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Apply faults until told to stop; exit codes as errorpath's."""

@@ -57,6 +57,10 @@ class Timeline:
         self.windows: list[Past] = []
         self.began = now()
 
+    def breaks(self, hop: str) -> bool:
+        """Whether a fault is in force on the hop now."""
+        return any(past.window.hop == hop for _, _, past in self._open.values())
+
     def run(self) -> None:
         """Pass through all phases; heals whatever was applied, also when it is interrupted."""
         self.began = begin = now()

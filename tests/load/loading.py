@@ -29,6 +29,12 @@ class Stage:
         assert self._link is not None
         return self._link
 
+    def kill_upstream(self) -> str:
+        raise AssertionError("no fault of these tests kills")
+
+    def begin_upstream(self) -> None:
+        raise AssertionError("no fault of these tests kills")
+
 
 def one_phase(length_s: float, *windows: Window) -> Schedule:
     return Schedule((Phase("all", "fault" if windows else "steady", length_s, windows),), 1.0, Path("test"))

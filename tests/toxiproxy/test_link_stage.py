@@ -72,17 +72,29 @@ class Ear:
         self.reading = True
 
 
+made: list[Timers] = []
+
+
+def unconnected(ear: Ear) -> Flow:
+    """A flow of its own chance and timers, which `run` closes."""
+    made.append(Timers(asyncio.get_running_loop()))
+    return Flow(cast("Connection", ear), Bytes(), made[-1], lambda name: Random(name))  # noqa: S311
+
+
 def flow_to(ear: Ear) -> Flow:
     """A connected flow without toxics."""
-    timers = Timers(asyncio.get_running_loop())
-    flow = Flow(cast("Connection", ear), Bytes(), timers, lambda name: Random(name))  # noqa: S311
+    flow = unconnected(ear)
     flow.connect(cast("asyncio.Transport", ear), cast("asyncio.Transport", ear), [])
     return flow
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     with asyncio.Runner() as runner:
-        runner.run(main)
+        try:
+            runner.run(main)
+        finally:
+            while made:
+                made.pop().close()
 
 
 MOVES = ["send", "send", "add", "remove", "update", "turn"]
@@ -169,7 +181,7 @@ def test_what_comes_before_both_ends_are_there_is_kept() -> None:
 
     async def scenario() -> None:
         ear = Ear()
-        flow = Flow(cast("Connection", ear), Bytes(), Timers(asyncio.get_running_loop()), lambda name: Random(name))  # noqa: S311
+        flow = unconnected(ear)
         flow.feed(b"early ")
         flow.feed(b"bird")
         flow.end(End.FIN)

@@ -51,7 +51,8 @@ async def _serve(options: Options, ready: Callable[[str], None]) -> None:
     stop = asyncio.Event()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
-    collection = Collection(Timers(loop), options.seed)
+    timers = Timers(loop)
+    collection = Collection(timers, options.seed)
     clients: set[ApiConnection] = set()
     try:
         if options.config is not None:
@@ -65,6 +66,7 @@ async def _serve(options: Options, ready: Callable[[str], None]) -> None:
         for client in list(clients):
             client.close()
         collection.close()
+        timers.close()
         await asyncio.sleep(0)
 
 

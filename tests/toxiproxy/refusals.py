@@ -86,4 +86,11 @@ REFUSALS: list[tuple[str, str, Any, int, str]] = [
         400,
         f"{TYPE_ERROR}number 1e40 into Go struct field ToxicWrapper.toxicity of type float32",
     ),
+    (
+        "POST",
+        "toxics",
+        b'{"type": "noop", "toxicity": 1e999}',
+        400,
+        f"{TYPE_ERROR}number 1e999 into Go struct field ToxicWrapper.toxicity of type float32",
+    ),
 ]

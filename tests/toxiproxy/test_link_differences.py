@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from contextlib import ExitStack
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from harness.clock import poll_until
 from harness.environment.rundir import RunDirectory
+from harness.faults.canary import connect_outcome
 from harness.traffic.ports import SYN_ANSWERED_WITHIN_S, FullBacklog, bound
 from tests.toxiproxy.conftest import serve
 from tests.toxiproxy.rig import Api, Upstream, Wire, read_exactly, read_to_end
@@ -198,6 +200,43 @@ def _hits(run: RunDirectory, seed: str) -> list[int]:
                 hits += [] if client.recv(1) else [number]
     process.stop()
     return hits
+
+
+def test_a_move_that_is_refused_changes_nothing(ours: Wire) -> None:
+    """A proxy that was to move to an address that is taken stays where it is, and so do its connections."""
+    client, server = ours.pair()
+    before = ours.api.ok("GET", ours.path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        move = {"listen": f"127.0.0.1:{taken.getsockname()[1]}", "upstream": "127.0.0.1:1"}
+
+        status, refusal = ours.api.ask("PATCH", ours.path, move)
+
+    assert (status, refusal["error"].rpartition("bind: ")[2]) == (500, "address already in use")
+    assert ours.api.ok("GET", ours.path) == before
+    server.sendall(b"!")
+    assert client.recv(1) == b"!"
+    ours.pair()
+
+
+def test_an_upstream_can_change_without_a_refused_connect(ours: Wire) -> None:
+    """Connections of the old upstream are closed, and while the proxy is led elsewhere nobody is refused."""
+    client, _ = ours.pair()
+    met: list[str] = []
+    done = Event()
+
+    def knock() -> None:
+        while not done.is_set():
+            met.append(connect_outcome(*ours.address))
+
+    knocking = Thread(target=knock)
+    knocking.start()
+    for port in range(1, 51):
+        ours.api.ok("PATCH", ours.path, {"upstream": f"127.0.0.1:{port}"})
+    done.set()
+    knocking.join()
+
+    assert client.recv(1) == b""
+    assert set(met) == {"accepted"}
 
 
 def test_an_update_that_is_refused_changes_nothing(ours: Wire) -> None:

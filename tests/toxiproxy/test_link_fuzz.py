@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.toxiproxy.rig import PATIENCE_S, Api, Upstream, Wire
+from harness.traffic.readiness import ready
+from tests.toxiproxy.rig import PATIENCE_S, Api, Upstream, Wire, read_to_end
 
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -44,6 +45,7 @@ PATHS = st.sampled_from(
     st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#?/"), min_size=1), max_size=3
 ).map(lambda parts: "/" + "/".join(parts))
 METHODS = st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"])
+MOST_ASKED_BYTES = 16 << 20  # what the buffers of two kernels and of the server can hold is less
 TEXTS = {"404 page not found\n", "User agent not allowed\n", ""}  # Toxiproxy's router speaks no JSON either
 
 
@@ -119,6 +121,41 @@ def test_http_is_read_strictly(embedded: Api, sent: bytes, status: bytes) -> Non
             return
 
     assert answer.split(b" ")[1] == status
+
+
+@pytest.mark.parametrize("field", [b"X: %s\r\n" % (b"x" * 1000), b"x" * 1000], ids=["many", "one"])
+def test_a_head_without_end_is_refused(embedded: Api, field: bytes) -> None:
+    """Header after header, or one that does not end, until the server has had enough: 431, not all the memory."""
+    host, port = embedded.endpoint.split(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as sock:
+        sock.sendall(b"GET /version HTTP/1.1\r\nHost: a\r\nY: ")
+        answer = b""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            for _ in range(20_000):
+                sock.sendall(field)
+            answer = sock.recv(100)  # all was taken: there is no limit
+
+    assert answer == b""
+    assert embedded.ok("GET", "/version") == {"version": "2.12.0"}
+
+
+def test_a_client_that_asks_and_does_not_read_is_not_read(embedded: Api) -> None:
+    """Answers that nobody takes do not pile up: the client is blocked, and gets every answer once it reads."""
+    question = b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n"
+    host, port = embedded.endpoint.split(":")
+    with socket.socket() as sock:
+        for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            sock.setsockopt(socket.SOL_SOCKET, buffer, 4096)
+        sock.connect((host, int(port)))
+        asked = 0
+        while ready(sock, 0.5, writing=True)[1]:  # the server answers a thousand questions in 0.1 s
+            asked += sock.send(question * 100, socket.MSG_DONTWAIT)
+            assert asked < MOST_ASKED_BYTES
+        sock.shutdown(socket.SHUT_WR)
+        sock.settimeout(PATIENCE_S)
+        answers = read_to_end(sock).count(b"HTTP/1.1 200 OK\r\n")
+
+    assert answers == asked // len(question)
 
 
 def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(embedded: Api) -> None:

@@ -7,6 +7,7 @@ the first value is not looked at.
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
@@ -85,6 +86,8 @@ def float32(value: object) -> float | None:
     try:
         packed = struct.pack("<f", value)
     except OverflowError:
+        return None
+    if math.isinf(value):  # what was written is more than a double holds
         return None
     for digits in range(6, 10):
         short = float(f"{struct.unpack('<f', packed)[0]:.{digits}g}")

@@ -80,14 +80,15 @@ class Collection:
         listen = found.get("listen", proxy.listen)
         address = await _listen_address(listen, "")
         proxy = self.get(name)
-        enabled = found.get("enabled", proxy.enabled)
-        if proxy.moved_to(address, found.get("upstream", proxy.upstream)):
+        upstream = found.get("upstream", proxy.upstream)
+        moved = proxy.moved_to(address, upstream)
+        if not found.get("enabled", proxy.enabled):
             proxy.stop()
-            proxy.listen, proxy.upstream = listen, found.get("upstream", proxy.upstream)
-        if enabled and not proxy.enabled:
+            proxy.listen, proxy.upstream = (listen, upstream) if moved else (proxy.listen, proxy.upstream)
+        elif moved:
+            proxy.move(address, upstream)
+        elif not proxy.enabled:
             proxy.start(address)
-        elif proxy.enabled and not enabled:
-            proxy.stop()
         return proxy
 
     def remove(self, name: str) -> None:

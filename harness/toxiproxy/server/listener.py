@@ -25,14 +25,21 @@ class Listener:
         self._breather: asyncio.TimerHandle | None = None
 
     def open(self, address: Address) -> Address:
-        """Listen; the address that comes back has the real port.  Raises OSError."""
-        sock = self._take(address)
+        """Listen; the address that comes back has the real port.
+
+        Raises OSError, and then still keeps the port that it kept before.
+        """
+        kept = self._reserved[1] if self._reserved is not None and self._reserved[0] == address else None
+        sock = kept or _bound(address)
         try:
             sock.listen(BACKLOG)
         except OSError:
-            sock.close()
+            if sock is not kept:
+                sock.close()
             raise
-        self._socket = sock
+        if sock is not kept:
+            self.release()
+        self._reserved, self._socket = None, sock
         asyncio.get_running_loop().add_reader(sock, self._accept)
         return address.with_port(sock.getsockname()[1])
 
@@ -50,14 +57,6 @@ class Listener:
         if self._reserved is not None:
             self._reserved[1].close()
             self._reserved = None
-
-    def _take(self, address: Address) -> socket.socket:
-        """A bound socket: the one that kept the port, if the address is still the same."""
-        if self._reserved is not None and self._reserved[0] == address:
-            sock, self._reserved = self._reserved[1], None
-            return sock
-        self.release()
-        return _bound(address)
 
     def _stop(self) -> None:
         if self._breather is not None:

@@ -13,7 +13,7 @@ from typing import Any
 from harness.toxiproxy.server import applied as wire
 from harness.toxiproxy.server.address import Address, dial, reason
 from harness.toxiproxy.server.connection import Connection
-from harness.toxiproxy.server.errors import cannot_listen, toxic_exists, toxic_not_found
+from harness.toxiproxy.server.errors import ApiError, cannot_listen, toxic_exists, toxic_not_found
 from harness.toxiproxy.server.listener import Listener
 from harness.toxiproxy.server.metrics import ByteCounters
 from harness.toxiproxy.server.report import Ended, Report
@@ -67,6 +67,25 @@ class Proxy:
             raise cannot_listen(f"listen tcp {address.text}: bind: {reason(error)}") from None
         self.listen = self._address.text
         self.enabled = True
+
+    def move(self, address: Address, upstream: str) -> None:
+        """Be enabled, at another address or in front of another upstream; every connection is closed.
+
+        Raises ApiError 500 with the system's reason, and then nothing has changed.
+        """
+        before = self._address if self.enabled else None
+        if address != before:
+            if before is not None:
+                self._listener.close(before)  # the two may be one port: where they are not, this keeps the old one
+            try:
+                self.start(address)
+            except ApiError:
+                if before is not None:
+                    self.enabled = False
+                    self.start(before)
+                raise
+        self.upstream = upstream
+        self._end_connections()
 
     def stop(self) -> None:
         """Refuse connects and close every connection; the port stays reserved."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import resource
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,8 +35,16 @@ class Options:
 
 def run(options: Options, ready: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; ``ready`` gets HOST:PORT of the API.  Raises CannotStart."""
+    _take_all_descriptors()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(options, ready))
+
+
+def _take_all_descriptors() -> None:
+    """A connection takes two, and a usual limit is 1,024; a program may go up to its hard limit, as Go's do."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # where "no limit" is not taken at its word
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -1,6 +1,7 @@
 """HTTP/1.1 for the API, on httptools: a whole framework would take longer to import than the server takes to start.
 
-One request at a time per connection, in order; keep-alive; bodies up to 16 MiB.
+One request at a time per connection, in order; keep-alive; bodies up to 16 MiB, heads up to 1 MiB.  A client that
+asks and does not read its answers is not read any more.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from harness.toxiproxy.server.api import Answer, Api, Request, refusal
 from harness.toxiproxy.server.errors import ApiError
 
 MAX_BODY_BYTES = 16 << 20
+MAX_HEAD_BYTES = 1 << 20  # what Go's server takes
+MAX_WAITING = 64  # requests of one client that are not answered yet, before it is not read any more
 SERVER = "errorpath-toxiproxy"  # how a client tells this server from the real one
 
 
@@ -30,11 +33,15 @@ class ApiConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._ended = False
+        self._writable = asyncio.Event()
+        self._writable.set()
         self._begin()
 
     def _begin(self) -> None:
-        self._target = b""
+        self._target = bytearray()
         self._headers: dict[bytes, bytes] = {}
+        self._head_bytes: int | None = 0  # None once the head is whole
         self._body = bytearray()
 
     # the transport's callbacks
@@ -46,6 +53,11 @@ class ApiConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)  # the parser keeps a field to itself until it is whole
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(refusal(ApiError(f"bad request: a head longer than {MAX_HEAD_BYTES} bytes", 431)))
+                return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -54,11 +66,27 @@ class ApiConnection(asyncio.Protocol):
             cause = error.__context__
             answer = refusal(cause) if isinstance(cause, ApiError) else None
             self._refuse(answer or Answer(400, b"400 Bad Request", "text/plain; charset=utf-8"))
+        if len(self._waiting) > MAX_WAITING and self._transport is not None:
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """The client asks no more: it still gets its answers."""
+        self._ended = True
+        return self._task is not None
+
+    def pause_writing(self) -> None:
+        """The client does not read: answer no more of its requests."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone; what it asked for is still done."""
         self._transport = None
         self._clients.discard(self)
+        self._writable.set()
 
     def close(self) -> None:
         """Drop the client."""
@@ -81,6 +109,7 @@ class ApiConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The head is there; a client that waits to be asked for its body is asked."""
+        self._head_bytes = None
         waits = self._headers.get(b"expect", b"").lower() == b"100-continue"
         if waits and self._task is None and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -110,11 +139,22 @@ class ApiConnection(asyncio.Protocol):
     async def _work(self) -> None:
         try:
             while self._waiting:
+                await self._writable.wait()
                 request, keep = self._waiting.popleft()
                 answer = await self._api.answer(request)
                 self._send(answer, keep=keep, head_only=request.method == "HEAD")
         finally:
             self._task = None
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Every request is answered."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._ended:
+            self._transport.close()
+        else:
+            self._transport.resume_reading()
 
     def _refuse(self, answer: Answer) -> None:
         self._waiting.clear()

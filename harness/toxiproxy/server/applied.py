@@ -7,14 +7,14 @@ from dataclasses import asdict, fields, replace
 from typing import Any
 
 from harness.toxiproxy.server import body
-from harness.toxiproxy.server.errors import bad_body, invalid_stream, invalid_toxic_type
+from harness.toxiproxy.server.errors import invalid_stream, invalid_toxic_type
 from harness.toxiproxy.server.stage import Applied
 from harness.toxiproxy.server.toxics import TOXICS
 from harness.toxiproxy.server.toxics.toxic import Toxic
 
 DIRECTIONS = ("upstream", "downstream")
-NO_OBJECT = "ToxicWrapper.attributes of type toxics.NoopToxic"
-WRAPPER = {"name": "string", "type": "string", "stream": "string", "toxicity": "float32"}
+ATTRIBUTES = {"attributes": body.NOTHING_YET}
+WRAPPER = {"name": "string", "type": "string", "stream": "string", "toxicity": "float32", **ATTRIBUTES}
 
 
 def read_new(raw: bytes) -> Applied:
@@ -32,21 +32,19 @@ def read_new(raw: bytes) -> Applied:
         type=type_,
         stream=stream,
         toxicity=found.get("toxicity", 1),
-        toxic=_with_attributes(TOXICS[type_](), body.member(given, "attributes")),
+        toxic=_with_attributes(TOXICS[type_](), found.get("attributes")),
     )
 
 
 def read_update(raw: bytes, applied: Applied) -> tuple[Toxic, float]:
     """New attributes and toxicity; what is not given stays.  Raises ApiError 400, and then nothing has changed."""
     given = body.parse(raw)
-    found = body.fields(given, {"toxicity": "float32"}, owner="", whole="value of type struct")
-    return _with_attributes(applied.toxic, body.member(given, "attributes")), found.get("toxicity", applied.toxicity)
+    found = body.fields(given, {"toxicity": "float32", **ATTRIBUTES}, owner="", whole="value of type struct")
+    return _with_attributes(applied.toxic, found.get("attributes")), found.get("toxicity", applied.toxicity)
 
 
 def _with_attributes(toxic: Toxic, given: object) -> Toxic:
     owner = f"{type(toxic).__name__}Toxic"
-    if given is not None and not isinstance(given, dict):
-        raise bad_body(f"json: cannot unmarshal {body.kind(given)} into Go struct field {NO_OBJECT}")
     kinds = {field.name: "int64" for field in fields(toxic)}  # type: ignore[arg-type]  # every toxic is a dataclass
     found = body.fields(given, kinds, owner=owner, whole="struct", path="attributes.")
     return replace(toxic, **found)  # type: ignore[type-var]  # every toxic is a dataclass

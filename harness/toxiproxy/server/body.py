@@ -96,11 +96,18 @@ def float32(value: object) -> float | None:
     return short
 
 
+def _object(value: object) -> dict[str, object] | None:
+    return value if isinstance(value, dict) else None
+
+
+NOTHING_YET = "toxics.NoopToxic"  # what Go reads attributes into as long as it does not know of which toxic they are
+
 KINDS: Mapping[str, Callable[[object], object]] = {
     "string": _string,
     "bool": _bool,
     "int64": _int64,
     "float32": float32,
+    NOTHING_YET: _object,
 }
 
 
@@ -125,15 +132,6 @@ def fields(value: object, kinds: Mapping[str, str], *, owner: str, whole: str, p
                 f"{owner}.{path}{name} of type {kinds[name]}"
             )
     return found
-
-
-def member(value: object, name: str) -> object:
-    """The member ``name`` of an object, without regard to case; None if there is none."""
-    if isinstance(value, dict):
-        for key, given in value.items():
-            if key.lower() == name:
-                return given
-    return None
 
 
 def kind(value: object, wanted: str = "") -> str:

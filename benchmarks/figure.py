@@ -44,7 +44,7 @@ class Figure:
     def __str__(self) -> str:
         spread = f"{min(self.rounds):.4g} to {max(self.rounds):.4g}"
         target = f"  [{'met' if self.met else 'MISSED'}: {self.target}]" if self.target else ""
-        return f"{self.name:<58} {self.median:>9.4g} {self.unit:<9} ({spread}){target}"
+        return f"{self.name:<78} {self.median:>9.4g} {self.unit:<9} ({spread}){target}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""

@@ -35,7 +35,7 @@ def measure(*, rounds: int, seconds: int) -> list[Figure]:
     binary = _real()
     with ExitStack() as stack:
         run = stack.enter_context(RunDirectory.create())
-        upstream = nginx.start_nginx(run, "upstream", nginx.UPSTREAM, OTHER_CORE)
+        upstream = nginx.start_nginx(run, "upstream", nginx.UPSTREAM, OTHER_CORE).port
         ours = _link(run, "ours", [sys.executable, "-m", "harness.toxiproxy"], upstream)
         theirs = _link(run, "theirs", [binary], upstream)
         figures = []

@@ -6,6 +6,8 @@ id, on kept-alive connections upstream; and like the reference proxy it writes a
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from harness.clock import poll_until
 from harness.environment import ports
 from harness.environment.processes import start
@@ -48,8 +50,15 @@ FORWARD = (
 )
 
 
-def start_nginx(run: RunDirectory, name: str, configuration: str, core: int, upstream: int = 0) -> int:
-    """Start nginx on one core; its port."""
+class Server(NamedTuple):
+    """A program that serves."""
+
+    port: int
+    pid: int
+
+
+def start_nginx(run: RunDirectory, name: str, configuration: str, core: int, upstream: int = 0) -> Server:
+    """Start nginx on one core."""
     folder = run.folder(name)
     (folder / "large").write_bytes(b"x" * LARGE)
     (folder / "huge").write_bytes(b"x" * HUGE)
@@ -58,9 +67,9 @@ def start_nginx(run: RunDirectory, name: str, configuration: str, core: int, ups
     text = configuration.format(log=log, dir=folder, name=name, port=port, upstream=upstream, small="x" * 64)
     file = folder / "nginx.conf"
     file.write_text(text, "utf-8")
-    start([*pinned(core), "nginx", "-p", str(folder), "-c", str(file)], run=run, name=name)
+    started = start([*pinned(core), "nginx", "-p", str(folder), "-c", str(file)], run=run, name=name)
     await_ok(f"http://127.0.0.1:{port}", "/api/small" if name == "upstream" else "/api/proxy/small")
-    return port
+    return Server(port, started.pid)
 
 
 def pinned(core: int) -> list[str]:

@@ -18,6 +18,7 @@ RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
 QUANTILE = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)[ ]*$", re.MULTILINE)
 REQUESTS = re.compile(r"(\d+) requests in")
 TROUBLE = re.compile(r"(Socket errors:.*|Non-2xx or 3xx responses:.*)")
+PATIENCE_S = 20  # an answer that is late is a figure; wrk's own 2 s would make it an error
 TO_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 THINK = Path(__file__).with_name("think.lua")
 
@@ -45,8 +46,9 @@ def run(url: str, *, connections: int, seconds: int, core: int, think_ms: float 
     Each connection waits ``think_ms`` before each request, on average; by default not at all.
     """
     command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    command += ["--timeout", f"{PATIENCE_S}s"]
     command += ["-s", str(THINK), url, "--", f"{think_ms:g}"] if think_ms else [url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + PATIENCE_S + 30, check=False)
     requests, rate = REQUESTS.search(done.stdout), RATE.search(done.stdout)
     trouble = TROUBLE.search(done.stdout)
     if requests is None or rate is None or trouble is not None:

@@ -22,7 +22,7 @@ COMBINATIONS = (
     ("containers", "container"),
     ("containers", "embedded"),
 )
-FAMILIES = ("retry", "timeout", "troubleshooting", "recovery")  # recovery as soon as the catalogue has it
+FAMILIES = ("retry", "timeout", "troubleshooting", "recovery")
 WITHIN_S = 600.0
 ERRORPATH = str(Path(sys.executable).with_name("errorpath"))
 
@@ -41,12 +41,18 @@ def main() -> int:
             f"{env}/{toxiproxy}": check(env, toxiproxy, given.workers, out / f"{env}-{toxiproxy}")
             for env, toxiproxy in COMBINATIONS
         }
-    troubles = compared(verdicts)
+    troubles = [f"{family}: no path is of this family" for family in FAMILIES if family not in families()]
+    troubles += compared(verdicts)
     for trouble in troubles:
         print(trouble)
     bad = len({trouble.partition(" ")[0] for trouble in troubles})
     print(f"{len(COMBINATIONS) - bad} passed, {bad} failed")
     return 1 if troubles else 0
+
+
+def families() -> set[str]:
+    """Those of the catalogue."""
+    return {path.family for path in CATALOGUE}
 
 
 def paths() -> list[str]:

@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import links, proxy_against_nginx, whole_check
+from benchmarks import generator, links, proxy_against_nginx, whole_check
 from harness.errors import UsageError
 
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS = {"proxy": proxy_against_nginx, "links": links, "check": whole_check}
+BENCHMARKS = {"proxy": proxy_against_nginx, "links": links, "generator": generator, "check": whole_check}
 
 
 def main() -> int:

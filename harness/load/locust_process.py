@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.clock import poll_until
 from harness.environment import ports
@@ -33,6 +34,11 @@ class Traffic:
     workers: int = 0  # processes beside the master; 0: one process does all
     processes: int = 0  # the same, forked by Locust itself
     flags: tuple[str, ...] = ()  # more of Locust's own
+    prefix: tuple[str, ...] = ()  # of the command, such as taskset's
+
+    def asked(self) -> dict[str, Any]:
+        """What a person asked for, as plain data."""
+        return {name: value for name, value in vars(self).items() if name not in ("flags", "prefix")}
 
 
 def needed() -> None:
@@ -59,7 +65,7 @@ class Locust:
         self.requests = folder / "requests.csv"
         self.events = run.folder("load") / "events.jsonl"
         self._traffic = traffic
-        self._program = [sys.executable, "-m", "locust", "-f", str(file), *traffic.flags]
+        self._program = [*traffic.prefix, sys.executable, "-m", "locust", "-f", str(file), *traffic.flags]
         self._port = ports.choose() if traffic.workers or traffic.processes else 0
         command = self._command(host, base, folder, tag)
         self.master = self._start(run, [*command, *self._distribution()], "locust")

@@ -48,7 +48,7 @@ class LoadResults:
             "schema": SCHEMA,
             "kind": "load",
             **self.about,
-            "traffic": {**vars(self.traffic)},
+            "traffic": self.traffic.asked(),
             "wall_s": round(self.wall_s, 2),
             "exit": self._exit(gates),
             "troubles": [*self.troubles, *self._unwitnessed()],

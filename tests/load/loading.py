@@ -6,14 +6,14 @@ from pathlib import Path
 
 from harness.clock import Clock
 from harness.environment.rundir import RunDirectory
-from harness.load.locust_process import Locust, Traffic
+from harness.load.locust_process import STEADY, Locust, Traffic
 from harness.load.schedule import Phase, Schedule, Window
 from harness.load.timeline import Timeline
 from harness.load.told import Told, read_requests
 from harness.toxiproxy.client import Link
 from harness.traffic.origin import Origin
 
-PLAIN = Path(__file__).with_name("plain.py")
+PLAIN = STEADY.with_name("one_path.py")
 
 
 class Stage:

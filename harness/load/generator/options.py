@@ -24,6 +24,7 @@ def add_options(parser: LocustArgumentParser, **_: Any) -> None:
         "--model", choices=MODELS, default="open", env_var="ERRORPATH_MODEL", help="open: come what may; closed: wait"
     )
     add("--arrivals", choices=ARRIVALS, default="poisson", env_var="ERRORPATH_ARRIVALS", help="how they are spaced")
+    add("--path", default="/health", env_var="ERRORPATH_PATH", help="what the users of one_path.py ask for")
     add("--base", default="/api/proxy", env_var="ERRORPATH_BASE", help="where the proxied route begins")
     add("--emails", default=",".join(ACCOUNTS), env_var="ERRORPATH_EMAILS", help="who logs in, user after user")
     add("--password", default=PASSWORD, env_var="ERRORPATH_PASSWORD", help="their password", is_secret=True)

@@ -1,4 +1,7 @@
-"""A locustfile for tests: every user asks for the same path, with no session."""
+"""Every user asks for the same path, with no session: what a generator, or a server, can do at most.
+
+``locust -f locustfiles/one_path.py --host http://127.0.0.1:3000 --base "" --path /api/proxy/health``
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,14 @@ from harness.load.generator.open_model import OpenModelUser
 from harness.load.operations import Operation
 
 
-class Plain(OpenModelUser):
+class OnePath(OpenModelUser):
+    """A user who wants one thing."""
+
     def work(self) -> Iterator[Operation]:
-        return itertools.repeat(Operation("GET", "/anything", 1))
+        """It, again and again."""
+        return itertools.repeat(Operation("GET", self.environment.parsed_options.path, 1))
 
     def gaps_s(self) -> Iterator[float]:
+        """By the seed, the user's name and the rate."""
         options = self.environment.parsed_options
         return operations.gaps_s(options.seed, self.name, options.rate, steady=options.arrivals == "steady")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from harness.load.told import epoch
 
 SCHEMA = 1
 NAME = "load.json"
+Throughput = Callable[[Mapping[str, Any]], float | None]
 PATHS = [operation.name for operation in OPERATIONS]
 
 
@@ -37,10 +38,11 @@ class LoadResults:
 
     def to_json(self) -> dict[str, Any]:
         """The whole file, as plain data."""
-        before = _phases(self.control, None) if self.control else []
+        yielded = _per_arrival if self.traffic.model == "open" else _per_second
+        before = _phases(self.control, None, yielded) if self.control else []
         usual = next((phase["paths"] for phase in before if phase["kind"] == CONTROL), None)
-        after = _phases(self.load, usual) if self.load else []
-        before = _phases(self.control, usual) if self.control else []
+        after = _phases(self.load, usual, yielded) if self.load else []
+        before = _phases(self.control, usual, yielded) if self.control else []
         measured = [phase for phase in [*before, *after] if phase["kind"] != WARM_UP]
         gates = judge(self.gates, measured, self.load.stuck if self.load else None) if measured else []
         gates.sort(key=lambda gate: gate["held"])
@@ -85,16 +87,29 @@ class LoadResults:
         return data
 
 
-def _phases(passage: Passage, usual: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]]:
-    return [_phase(passage, passed, usual) for passed in passage.phases if passed.ended is not None]
+def _per_arrival(row: Mapping[str, Any]) -> float | None:
+    """Throughput in an open model: good answers of what arrived, so that chance in the arrivals does not count."""
+    arrived = row["requests"] + row["dropped"]
+    return row["good"] / arrived if arrived else None
 
 
-def _phase(passage: Passage, passed: Passed, usual: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
+def _per_second(row: Mapping[str, Any]) -> float | None:
+    """Throughput in a closed model, where a slow answer keeps the next request from coming."""
+    return float(row["good_per_s"])
+
+
+def _phases(passage: Passage, usual: Sequence[Mapping[str, Any]] | None, yielded: Throughput) -> list[dict[str, Any]]:
+    return [_phase(passage, passed, usual, yielded) for passed in passage.phases if passed.ended is not None]
+
+
+def _phase(
+    passage: Passage, passed: Passed, usual: Sequence[Mapping[str, Any]] | None, yielded: Throughput
+) -> dict[str, Any]:
     begin, end = epoch(passed.began), epoch(passed.ended or passed.began)
     rows = by_path(passage.told, PATHS, begin, end, passage.attempts)
     for row in rows:
         own = next((other for other in usual or () if other["path"] == row["path"]), None)
-        row["against_control"] = {"throughput": _ratio(row["good_per_s"], own["good_per_s"] if own else None)}
+        row["against_control"] = {"throughput": _ratio(yielded(row), yielded(own) if own else None)}
         row["recovered_s"] = _recovered(passage, passed, row, own) if passed.phase.kind == RECOVERY else None
     return {
         "name": passed.phase.name,
@@ -114,8 +129,8 @@ def _recovered(
     return recovered_s(told, healed, end, usual["response_ms"]["p95"] if usual else None)
 
 
-def _ratio(value: float, usual: float | None) -> float | None:
-    return round(value / usual, 4) if usual else None
+def _ratio(value: float | None, usual: float | None) -> float | None:
+    return round(value / usual, 4) if usual and value is not None else None
 
 
 def _windows(passage: Passage) -> list[dict[str, Any]]:

@@ -69,14 +69,14 @@ async def _serve(settings: Settings, listener: socket.socket, log: JsonLogger) -
         lambda: len(server.server_state.connections),
     )
     _banner(settings, listener, log)
-    _keep_heap()
+    keep_heap()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     gc.enable()
     await server.serve(sockets=[listener])
 
 
-def _keep_heap() -> None:
+def keep_heap() -> None:
     """Have glibc keep ``HEAP_KEPT``: twice the largest block it has seen mapped and freed (mallopt(3)).
 
     Elsewhere this allocates and frees a block.

@@ -167,3 +167,41 @@ def test_a_gap_told_late_by_our_own_stall_is_not_the_proxys(expect: Expect, case
     expect.spacing([0.0, 0.05, 0.17, 0.30], (1, 2, 3))
 
     assert 1 == len(case.claims)
+
+
+def test_an_upper_bound_that_was_kept_needs_no_quiet_machine(expect: Expect, case: Case) -> None:
+    """
+    A stall makes things late, never early: only a lower bound, or a broken claim, is void when this machine stalled.
+    """
+    expect.took(_exchange(wall_s=0.1), 0, 2)
+    kept = case.timed
+    expect.took(_exchange(wall_s=0.1), 2, 3)
+
+    assert (False, True) == (kept, case.timed)
+
+
+def test_of_errors_with_one_status_the_title_tells_which_it_is(expect: Expect) -> None:
+    """
+    Refused and unavailable are both 503; an answer may be either of them, and must be one whole.
+    """
+    unavailable = {
+        "error": "Backend API Unavailable",
+        "message": "It failed its health check.",
+        "details": {"apiUrl": "http://x", "suggestion": "s", "healthCheckFailed": True},
+    }
+
+    expect.failed(REFUSED, "unavailable", "refused")
+    expect.failed(_exchange(503, unavailable), "refused", "unavailable", "timeout")
+    with pytest.raises(ContractViolation):
+        expect.failed(_exchange(503, ERROR | {"error": "Something Else"}), "refused", "unavailable")
+
+
+def test_without_a_promise_a_failure_is_any_5xx(case: Case) -> None:
+    """
+    A proxy that documents no errors still owes its client a status that says whose failure it is.
+    """
+    rig: Any = SimpleNamespace(case=case, contract=load_contract({}, origin="test"), clock=Clock())
+
+    Expect(rig).failed(_exchange(502), "failed")
+    with pytest.raises(ContractViolation):
+        Expect(rig).failed(_exchange(200), "failed")

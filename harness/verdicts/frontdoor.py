@@ -19,6 +19,7 @@ from harness.traffic.raw import RawExchange
 from harness.traffic.recording import Attempt
 from harness.traffic.under_way import Pending
 from harness.verdicts.claims import Claims, shown
+from harness.verdicts.standard import error_type, judge_refusal
 
 HIDDEN = (
     "hidden"  # in what a request carries where it must not be seen: a request in its body, a field in its trailer
@@ -38,6 +39,9 @@ class FrontDoor(Claims):
         """The first answer is whole and has one of ``statuses``."""
         reply = exchange.reply
         holds = reply is not None and reply.complete and reply.status in statuses
+        if reply is not None and reply.status >= 400:
+            named = error_type(reply.headers.get("proxy-status"))
+            self._case.standards.append(judge_refusal(reply.status, named))
         wanted = " or ".join(map(str, sorted(statuses)))
         self.that(holds, f"answered {wanted}", told(exchange))
 

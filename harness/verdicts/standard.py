@@ -97,6 +97,19 @@ def judge(types: Sequence[str], status: int | None, named: str | None) -> dict[s
     }
 
 
+def judge_refusal(status: int, named: str | None) -> dict[str, Any]:
+    """What RFC 9209 says of a request that the proxy itself refuses: the 4xx that applies, or 501, 505."""
+    agrees = (400 <= status < 500 or status in (501, 505)) and (named or "http_request_").startswith("http_request_")
+    return {
+        "type": "http_request_error",
+        "status": status if agrees else 400,
+        "agrees": agrees,
+        "answered": status,
+        "named": named,
+        "source": "RFC 9209 section 2.3",
+    }
+
+
 def judge_body(named: str | None, *, broken: bool) -> dict[str, Any]:
     """What RFC 9112 says of a body that is not whole: the status has gone, so its end must not look like one."""
     return {

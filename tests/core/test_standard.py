@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from harness.contract.model import load_contract
-from harness.verdicts.standard import RECOMMENDED_STATUS, TYPES, disagreement, judge, judge_body, judge_rule
+from harness.verdicts.standard import (
+    RECOMMENDED_STATUS,
+    TYPES,
+    disagreement,
+    judge,
+    judge_body,
+    judge_refusal,
+    judge_rule,
+    loudest,
+)
 
 
 def test_the_standard_disagrees_with_the_guide_on_refused() -> None:
@@ -66,3 +75,33 @@ def test_a_rule_without_a_status_is_told_by_its_name() -> None:
     view = judge_rule("a readable error", "Fetch, CORS protocol", agrees=False)
 
     assert "Fetch, CORS protocol asks for a readable error" == disagreement(view)
+
+
+@pytest.mark.parametrize(
+    ("status", "named", "agrees"),
+    [
+        (400, None, True),
+        (431, "http_request_error", True),
+        (403, "http_request_denied", True),
+        (501, None, True),
+        (500, None, False),
+        (502, "http_request_error", False),
+        (400, "connection_refused", False),
+    ],
+)
+def test_a_refused_request_is_the_clients_error(status: int, named: str | None, agrees: bool) -> None:
+    """
+    What the proxy itself refuses is answered with the 4xx that applies, never with a failure of the upstream.
+    """
+    assert agrees == judge_refusal(status, named)["agrees"]
+
+
+def test_a_disagreement_speaks_for_several_failures() -> None:
+    """
+    Of several failures of one path the one that the standard would have otherwise is shown.
+    """
+    agreed, differing = judge(("dns_error",), 502, None), judge(("connection_refused",), 503, None)
+
+    assert differing == loudest([agreed, differing, agreed])
+    assert agreed == loudest([agreed])
+    assert loudest([]) is None

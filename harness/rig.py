@@ -330,6 +330,11 @@ class Rig(Leftovers, Bytewise):
         return f"{host}:{port}"
 
     @property
+    def upstream_by_name(self) -> str:
+        """The same as a URL with a name for its host, of which 127.0.0.1 is one address."""
+        return f"http://localhost:{self.link('upstream').listen[1]}"
+
+    @property
     def upstream_base(self) -> str:
         """What the route's base becomes upstream."""
         return self.target.file.routes.upstream_base

@@ -1,12 +1,15 @@
-"""Faults of a port itself: a SYN that nobody answers."""
+"""Faults of a port itself: a SYN that nobody answers, a name of whose addresses only one does."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from harness.errors import NotPromised
 from harness.faults import Stage, Witness
+from harness.faults.canary import refused_connect
 from harness.traffic.ports import FullBacklog as HeldPort
 
 
@@ -34,3 +37,24 @@ class FullBacklog:
                 )
             finally:
                 held.close()
+
+
+@dataclass(frozen=True)
+class OneAddress:
+    """Of the addresses of ``localhost`` only 127.0.0.1 takes connections at the hop's port; ::1 refuses.
+
+    So it always is with a link, which listens on 127.0.0.1 alone; witnessed by a connect of our own to ::1 that is
+    refused.  NotPromised on a machine where ``localhost`` is one address: nothing can be said there of a second.
+    """
+
+    hop: str = "upstream"
+
+    @contextmanager
+    def inject(self, stage: Stage) -> Iterator[Witness]:
+        """Only look; there is nothing to heal."""
+        _, port = stage.link(self.hop).listen
+        found = {address[4][0] for address in socket.getaddrinfo("localhost", port, type=socket.SOCK_STREAM)}
+        if not {"127.0.0.1", "::1"} <= found:
+            raise NotPromised(f"localhost is {', '.join(map(str, found))} on this machine, without a second address")
+        refused_connect("::1", port)
+        yield Witness(detail=lambda: f"a connect of our own to [::1]:{port} was refused", hits=lambda: 1)

@@ -10,8 +10,13 @@ import harness.faults
 from harness.faults import Fault
 from scenarios.every_fault import FAULTS
 
-# What needs an address that only its own scenario knows, and where its recovery is claimed.
-ELSEWHERE = {"LeadsTo": "door-loop"}
+# What needs an address, a name or a database that only its own scenario knows, and where its recovery is claimed.
+ELSEWHERE = {
+    "LeadsTo": "door-loop",
+    "OneAddress": "error-dual-stack",
+    "ReadOnly": "database-read-only",
+    "SessionsEnded": "database-terminated",
+}
 
 
 def test_every_kind_of_fault_is_recovered_from() -> None:

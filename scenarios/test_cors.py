@@ -11,6 +11,8 @@ from harness.traffic.exchange import Headers
 from harness.traffic.replies import ok, reset
 from harness.verdicts.expect import Expect
 
+FETCH = "Fetch standard, CORS protocol"
+
 
 @pytest.mark.error_path("cors-allowed")
 def test_a_configured_origin_may_send_credentials(rig: Rig, expect: Expect) -> None:
@@ -56,6 +58,8 @@ def test_another_origin_is_never_reflected(rig: Rig, expect: Expect, alter: str)
     exchange = rig.get("/items", headers={"Origin": origin})
 
     expect.served(exchange)
+    kept = origin not in exchange.headers.get_all("access-control-allow-origin")
+    expect.rule("an answer that this page cannot read", FETCH, holds=kept)
     expect.header(exchange, "access-control-allow-origin", None)
     expect.header(exchange, "access-control-allow-credentials", None)
 
@@ -101,6 +105,8 @@ def test_an_error_can_be_read_by_the_page_that_asked(rig: Rig, expect: Expect) -
         exchange = rig.post("/items", content=b"{}", headers={"Origin": rig.allowed_origin})
 
     expect.error(exchange, "failed")
+    readable = exchange.headers.get("access-control-allow-origin") == rig.allowed_origin
+    expect.rule("an error that the page can read", FETCH, holds=readable)
     expect.header(exchange, "access-control-allow-origin", rig.allowed_origin)
     expect.header(exchange, "access-control-allow-credentials", "true")
     expect.has_token(exchange, "vary", "Origin")

@@ -6,11 +6,13 @@ import hashlib
 
 import pytest
 
+from harness.errors import NotPromised
 from harness.faults.link import AnswerCut, AnswerLost, AnswerReset, Refused
 from harness.faults.origin import Route
 from harness.rig import Rig
 from harness.system import System
-from harness.traffic.replies import close_on_reuse, delayed, empty_reply, ok, reset
+from harness.traffic.replies import close_on_reuse, delayed, empty_reply, ok, reset, reset_mid_request
+from harness.traffic.steps import Behaviour
 from harness.verdicts.expect import Expect
 from harness.verdicts.timing import SCHEDULING_S
 
@@ -76,6 +78,52 @@ def test_a_get_reset_before_a_byte_is_tried_again(rig: Rig, expect: Expect) -> N
     expect.spacing(rig.tries(exchange), rig.retries.waits_s[:1])
 
 
+@pytest.mark.lasts(6)
+@pytest.mark.error_path("retry-reset")
+@pytest.mark.parametrize("lost", [reset(), empty_reply()], ids=lambda lost: lost.name)
+def test_a_get_that_is_lost_for_good_ends_in_an_error(rig: Rig, expect: Expect, lost: Behaviour) -> None:
+    """A GET whose connection ends before a byte every time is sent 4 times, no more, and ends in 502, not 503."""
+    with rig.broken(Route(lost)):
+        exchange = rig.get("/items")
+
+    expect.failed(exchange, "failed", types=("connection_terminated", "http_response_incomplete"))
+    expect.tries(exchange, rig.retries.tries)
+    expect.spacing(rig.tries(exchange), rig.retries.waits_s)
+    expect.recovers(rig)
+
+
+@pytest.mark.error_path("retry-methods")
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "DELETE"])
+def test_every_repeatable_method_is_tried_again(rig: Rig, expect: Expect, method: str) -> None:
+    """HEAD, OPTIONS, PUT and DELETE that are reset before a byte are tried again, with the same bytes."""
+    if method not in rig.retries.methods:
+        raise NotPromised(f"retries.methods of the target's contract has no {method}")
+    body = b"\x00\xff" * 100 if method == "PUT" else None
+
+    with rig.broken(Route(reset(), ok())):
+        exchange = rig.request(method, "/items/1", content=body)
+
+    expect.served(exchange)
+    expect.tries(exchange, 2)
+    sent = [(try_.method, try_.body_sha256) for try_ in rig.origin_tries(exchange)]
+    expect.equal("method and body of each try", [(method, hashlib.sha256(body or b"").hexdigest())] * 2, sent)
+
+
+@pytest.mark.error_path("retry-large-body")
+def test_a_body_too_large_to_keep_is_not_sent_again(rig: Rig, expect: Expect) -> None:
+    """A PUT larger than what is kept for a replay, reset in its middle, is not tried again, and is not held."""
+    kept = rig.streaming.replay_limit_bytes or 0
+    rig.prove_healthy()
+
+    with rig.memory() as memory, rig.broken(Route(reset_mid_request(2 * kept)), prove=False):
+        exchange = rig.upload("/items/1", 16 * kept)
+
+    expect.failed(exchange, "failed", types=("connection_terminated",))
+    expect.tries(exchange, 1)
+    expect.growth(memory)
+    expect.recovers(rig)
+
+
 @pytest.mark.error_path("retry-empty-reply")
 def test_a_connection_closed_without_a_byte_is_tried_again(rig: Rig, expect: Expect) -> None:
     """A GET whose connection is closed without a response byte is tried again."""
@@ -100,14 +148,15 @@ def test_a_stale_kept_alive_connection_costs_no_error(rig: Rig, expect: Expect) 
 
 
 @pytest.mark.error_path("retry-not-for-status")
-@pytest.mark.parametrize("status", [500, 502, 503, 429])
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 400, 401, 404, 409, 429])
 def test_a_status_the_backend_chose_is_passed_on(rig: Rig, expect: Expect, status: int) -> None:
-    """An answer is an answer: a 500, 502, 503 or 429 is passed on as it is, after one try."""
-    with rig.broken(Route(ok(b"the backend's own words", status=status))):
+    """An answer is an answer: whatever its status, it is passed on as it is, after one try."""
+    with rig.broken(Route(ok(b"the backend's own words", status, (("Retry-After", "7"),)))):
         exchange = rig.get("/items")
 
     expect.status(exchange, status)
     expect.equal("body", b"the backend's own words", exchange.body)
+    expect.header(exchange, "retry-after", "7")
     expect.tries(exchange, 1)
 
 
@@ -134,8 +183,7 @@ def test_no_wait_outlasts_the_deadline(rig: Rig, expect: Expect) -> None:
     with rig.broken(Refused()):
         exchange = rig.get("/items")
 
-    allowed = [rig.contract.errors[kind].status for kind in ("refused", "timeout") if kind in rig.contract.errors]
-    expect.one_of("status", allowed, exchange.status)
+    expect.failed(exchange, "refused", "timeout")
     expect.took(exchange, 0, 4)
     expect.at_most_tries(exchange, 3)
 
@@ -167,8 +215,8 @@ def test_a_write_that_may_have_been_executed_is_not_repeated(
     with system.broken(lost):
         exchange = system.write(method)
 
-    expect.one_of("status", (502, 504), exchange.status)
-    expect.equal("executions in Postgres", 1, system.executions(exchange))
+    expect.failed(exchange, "failed", "timeout")
+    expect.write(system, exchange, "unknown", 1)
     expect.recovers(system)
 
 
@@ -223,7 +271,7 @@ def test_fifty_clients_make_at_most_four_tries_each(rig: Rig, expect: Expect) ->
         exchanges = rig.together(clients, "/items")
 
     for exchange in exchanges:
-        expect.one_of("status", (502, 503, 504), exchange.status)
+        expect.failed(exchange, "refused", "unavailable", "timeout")
     expect.refusals_at_most(fault, clients * rig.retries.tries)
     expect.note(f"{len(fault.times()) / clients:.2f} tries per request, {clients} clients at once")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from harness.faults import Fault
+from harness.faults.database import ReadOnly, SessionsEnded
 from harness.faults.link import AnswerReset, BlackHole, Latency, Refused
 from harness.rig import Rig
-from harness.system import System
+from harness.system import BALANCE, System
 from harness.verdicts.expect import Expect
 
 pytestmark = pytest.mark.expiring_health
@@ -90,6 +91,44 @@ def test_a_transaction_that_is_cut_leaves_nothing_half_done(system: System, expe
     expect.equal("ledger rows − executions", before.unmatched, after.unmatched)
 
 
+@pytest.mark.error_path("database-terminated")
+def test_sessions_that_the_database_ends_cost_one_request_each(system: System, expect: Expect) -> None:
+    """Sessions ended by the server cost at most one request each, told as the database's; no half write is left."""
+    system.spend_together(system.pool_size)
+    before = system.books()
+
+    with system.broken(SessionsEnded(system.ledger)) as fault:
+        exchanges = system.spend_together(system.pool_size + 2)
+
+    failed = [exchange for exchange in exchanges if exchange.status != 200]
+    expect.between("failed requests", 0, fault.hits(), len(failed))
+    for exchange in failed:
+        expect.status(exchange, 503)
+        expect.contains("body", exchange.text, "postgres")
+    for exchange in exchanges:
+        expect.between("executions", 1 if exchange.status == 200 else 0, 1, system.executions(exchange))
+    expect.equal("books", before, system.books())
+    expect.recovers(system)
+
+
+@pytest.mark.error_path("database-read-only")
+def test_a_database_that_takes_no_writes_is_unhealthy(system: System, expect: Expect) -> None:
+    """On a read-only database health says so, without a word of SQL, and the proxy says unavailable."""
+    system.prove_healthy()
+
+    with system.broken(ReadOnly(system.ledger), prove=False):
+        direct = system.until_health(503)
+        system.cold()
+        exchange = system.spend(1)
+
+    expect.contains("backend health", direct.text, "read-only")
+    expect.error(exchange, "unavailable")
+    for word in ("SELECT", "INSERT", "UPDATE", "default_transaction"):
+        expect.that(word not in direct.text + exchange.text, f"no {word}", direct.text + exchange.text)
+    expect.equal("executions", 0, system.executions(exchange))
+    expect.recovers(system)
+
+
 @pytest.mark.error_path("redis-down")
 def test_the_api_answers_without_its_cache(system: System, expect: Expect) -> None:
     """With Redis refusing, the API answers without its cache and health says degraded."""
@@ -98,6 +137,7 @@ def test_the_api_answers_without_its_cache(system: System, expect: Expect) -> No
         health = system.until_health(200, status="degraded")
 
     expect.served(exchange)
+    expect.took(exchange, 0, 1)
     expect.equal("health", "degraded", health.json()["status"])
     expect.contains("backend health", health.text, "redis")
     expect.recovers(system)
@@ -114,6 +154,7 @@ def test_the_api_does_not_wait_for_a_stalled_cache(system: System, expect: Expec
     expect.took(exchange, 0, 5)
     expect.equal("health", "degraded", health.json()["status"])
     expect.recovers(system)
+    expect.eventually("the cache in use again", lambda: system.get(BALANCE).headers.get("x-cache") == "hit")
 
 
 @pytest.mark.error_path("migrations-missing")

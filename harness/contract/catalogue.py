@@ -21,8 +21,10 @@ RETRY = family(
 retry-recovers | G | refused while health is cached good, back before the 3rd retry | 200; tries spaced 1, 2, 3 s
 retry-exhausted | G | refused for good while health is cached good | 4 tries, waits 1, 2, 3 s, then the refused error, retries: 3, duration ≥ 6 s | errors.refused
 retry-reset | G | RST before a response byte, GET | retried, then 200
+retry-methods | S | HEAD, OPTIONS, PUT, DELETE reset before a byte | retried like GET, the same bytes |  | RFC 9110 section 9.2.2
+retry-large-body | S | PUT larger than what is kept for a replay, reset in its middle | 502, 1 attempt, memory bounded | streaming.replay_limit_bytes streaming.growth_limit_mib | RFC 9110 section 9.2.2
 retry-empty-reply | G | closed without a byte; a kept-alive connection gone stale | retried, the client sees no error
-retry-not-for-status | G | the backend answers 500, 502, 503, 429 | passed on as it is, 1 attempt
+retry-not-for-status | G | the backend answers 4xx or 5xx, also 429 and 503 | passed on as it is, 1 attempt
 retry-count-setting | G | MAX_RETRIES 2 (the guide's production value) and 0 | 3 tries; 1 try
 retry-within-deadline | G | refused, REQUEST_TIMEOUT shorter than the waits | 504 or the refused error by the deadline, never later | timeout
 retry-write-refused | W | POST, refused twice, then served | executed exactly once | retries.unsent_writes
@@ -58,6 +60,7 @@ health-cached | G | 20 requests within 5 s | 1 probe
 health-expires | G | a request after 5 s | a new probe
 health-recovers | G | the backend comes back | served again at most 5 s later
 health-goes-down | G | the backend dies | the lag until "unavailable" measured, no request hangs
+health-fails-fast | G | 20 requests while the cached result is bad | 503 at once, with Retry-After; 1 probe, no try | errors.unavailable health.backoff
 health-slow | G | the probe answers after 3 s | 503 unavailable | errors.unavailable
 health-error-status | G | the probe answers 500, 503 or garbage | 503 unavailable | errors.unavailable
 health-one-probe | S | 50 cold requests at once | 1 probe |  | Google SRE, Cascading Failures
@@ -75,11 +78,13 @@ TIMEOUT = family(
 timeout-silent | G | accepted, request read, no answer | 504, not before 30 s, not after 31 s | errors.timeout
 timeout-trickle | G | one header byte each second | 504 at 30 s | errors.timeout
 timeout-body-stall | S | headers and half a body, then silence | a visibly broken body by the deadline |  | RFC 9112 section 8
-timeout-connect | G | SYN never answered (full backlog) | an error by the deadline, not a hang
+timeout-connect | G | SYN never answered (full backlog) | 504 by the deadline, not a hang
 timeout-setting | G | REQUEST_TIMEOUT=10000 | 504 at 10 s | errors.timeout
 timeout-write | W | POST, silence after commit | 504, 1 attempt, executed once | errors.timeout
 timeout-cancels-upstream | S | accepted, request read, no answer | the upstream connection is closed at the deadline |  | RFC 9110 section 15.6.5
 timeout-slow-but-fine | G | the answer comes after 29 s | 200
+timeout-covers-retries | G | each try is reset after 12 s | 504 at 30 s, no try begins later | errors.timeout retries
+timeout-late-answer | S | the answer comes 1 s after the deadline | 504, and it is not the next request's answer | errors.timeout | RFC 9112 section 9.2
 """,
 )
 
@@ -89,9 +94,11 @@ ERRORS = family(
     "",
     """
 error-refused | G | refused after retries | 503, its title, ECONNREFUSED, address, how to start it, retries, duration | errors.refused retries
+error-dual-stack | S | refused on both addresses of a name | the refused error, as for one address | errors.refused retries | RFC 8305 section 5
 error-timeout | G | the deadline | 504, its title, timeout and duration | errors.timeout timeout
 error-unavailable | G | the health gate | 503, its title, healthCheckFailed, suggestion, Retry-After | errors.unavailable health
 error-other | S | reset, cut off, malformed, DNS name unknown, TLS refused | 502, its title, errorCode names the cause | errors.failed | RFC 9110 section 15.6.3
+connect-dual-stack | S | ::1 refuses, 127.0.0.1 answers | 200, 1 attempt, no retry |  | RFC 8305 section 5
 error-development | G | any, in development | a stack or cause is shown | production
 error-production | G | any, in production | no stack, path, address or secret in body or headers | production | Production Considerations
 error-shape | S | every error above | JSON of one schema, with CORS and X-Request-ID | errors.refused cors identity.request_id | Detailed Error Messages
@@ -158,6 +165,8 @@ port-in-use | G | the port is taken, for proxy and backend | exit ≠ 0 within 2
 database-down | G | Postgres refuses | backend health 503 naming it, proxy 503 unavailable; recovers without restart | health errors.unavailable | Database Connection Issues
 database-slow | G | Postgres +2 s, +60 s, black hole | bounded by the deadline, the pool not exhausted afterwards | timeout | Database Connection Issues
 database-reset | G | connection reset mid-transaction | an error, no half-written row, the pool heals |  | Database Connection Issues
+database-terminated | W | the server ends every session | at most 1 failed request per session, no half write, the pool heals |  | Database Connection Issues
+database-read-only | S | the database takes no writes | health says so without SQL, the proxy 503 unavailable | health errors.unavailable | Database Connection Issues
 redis-down | G | Redis refuses | the API answers without its cache, health says degraded |  | Verify all backend dependencies
 redis-slow | G | Redis stalls | the API answers without its cache, health says degraded |  | Verify all backend dependencies
 migrations-missing | G | a fresh database | health says so with the command; the command mends it |  | Database Connection Issues

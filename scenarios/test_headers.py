@@ -9,7 +9,18 @@ from harness.rig import Rig
 from harness.traffic.replies import ok
 from harness.verdicts.expect import Expect
 
-ODD_TARGETS = ["/%7euser%2f", "/%zz", "/a%", "/caf\xe9", "/a?b?c", "/a?b=%zz&%", "/a?q=caf\xe9", "/a+b", "/a|b", "/a//"]
+ODD_TARGETS = [
+    "/%7euser%2f",
+    "/%zz",
+    "/a%",
+    "/caf\xe9",
+    "/a?b?c",
+    "/a?b=%zz&%",
+    "/a?q=caf\xe9",
+    "/a+b",
+    "/a|b",
+    "/a//",
+]
 CLIENT = "127.0.0.1"
 SPOOFED = "203.0.113.9"
 

@@ -103,12 +103,15 @@ class RawConnection:
             self.listen(every_s)
 
     def listen(self, for_s: float) -> None:
-        """Take in what comes in the next ``for_s`` wall seconds, or until the peer ends the connection."""
+        """Take in what comes in the next ``for_s`` wall seconds (0: what is there), or until the peer ends it."""
         until = min(self._deadline, now() + for_s)
-        while self.end == "open" and (left := until - now()) > 0:
+        while self.end == "open":
+            left = until - now()
             readable, _ = ready(self._sock, left, reading=True)
             if readable:
                 self._take(PIECE)
+            if left <= 0:
+                return
 
     def read(self, at_least: int | None = None, until: bytes | None = None) -> bytes:
         """Take in bytes until there are ``at_least`` so many, or ``until`` is among them, or the connection ends."""

@@ -114,6 +114,7 @@ class Forwarder:
             record.cause, failure = Cause.INTERNAL, exc
         if failure is not None:
             await self._answer(exchange, failure)
+            failure = None  # its traceback leads back to this very frame: a circle for every failed request
         self._close(exchange, time.monotonic())
 
     def _open(self, arrival: Arrival, send: Send) -> Exchange:

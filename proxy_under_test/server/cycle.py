@@ -81,6 +81,9 @@ class Cycle:
             if not self.response_complete and not self.disconnected:
                 self.break_off()
             self._on_complete = _nothing
+            # A cancelled task keeps its exception, that the frames, and one of them us: a circle of 13 KB for each
+            # client that leaves, which only a collection would end.
+            self.task = None
 
     def break_off(self) -> None:
         """End the connection so that the client sees an incomplete response."""

@@ -143,6 +143,7 @@ class Connection(asyncio.Protocol):
         ended_well = self.head_done and self.finished and self._keep_alive and not self._surplus
         reusable = wanted and ended_well and not self.lost and self._writable.is_set()
         self._attempt = None
+        self._failure = None  # raised, it leads by its traceback back to us
         if self._method == "HEAD":
             self._parser = None  # it would take the next response for the body that HEAD does not have
         if not reusable:
@@ -237,6 +238,7 @@ class Connection(asyncio.Protocol):
             self._ended(exc)
         self._wake()
         self._owner.forget(self)
+        self._parser = None  # it holds our methods, and with them us: only a collection would end that circle
 
     def _ended(self, exc: Exception | None) -> None:
         if self._failure is not None:

@@ -73,12 +73,16 @@ def environment(**settings: object) -> dict[str, str]:
 
 @contextlib.contextmanager
 def running(upstream: str, **settings: object) -> Iterator[RunningProxy]:
-    """A proxy in front of ``upstream``, ready; gone when the block is left."""
+    """A proxy in front of ``upstream``, ready; gone when the block is left.
+
+    Beside its settings, ``program`` is the module to run, where it is not the proxy itself.
+    """
+    program = str(settings.pop("program", "proxy_under_test"))
     with tempfile.TemporaryDirectory(prefix="errorpath-proxy-") as folder:
         log = Path(folder) / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "proxy_under_test"],
+                [sys.executable, "-m", program],
                 env=environment(NEXT_PUBLIC_API_URL=upstream, **settings),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

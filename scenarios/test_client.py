@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.clock import now
+from harness.faults import Witness
 from harness.faults.origin import Route
 from harness.rig import Rig
 from harness.traffic.replies import big, ok, silent
@@ -19,13 +20,12 @@ ENDLESS = 256 * MIB
 ON_THE_WAY_MIB = 96  # what the buffers of six sockets may hold (net.ipv4.tcp_rmem, tcp_wmem); measured: see the note
 
 
-def abort_together(rig: Rig, expect: Expect, count: int) -> None:
-    """``count`` clients at once whose requests are upstream leave, every other one with RST; so does the proxy."""
-    rig.forget()
-    with rig.broken(Route(silent()), prove=False) as fault, rig.crowd(count) as clients:
+def abort_together(rig: Rig, expect: Expect, fault: Witness, turn: int) -> None:
+    """`POOL` clients whose requests are upstream leave at once, every other one with RST; so does the proxy."""
+    with rig.crowd(POOL) as clients:
         for client in clients:
             client.send(rig.head("POST", "/items", "Content-Length: 0"))
-        expect.reaches(fault, count)
+        expect.reaches(fault, POOL * turn)
         for number, client in enumerate(clients):
             client.abort() if number % 2 else client.leave()
         expect.let_go()
@@ -46,7 +46,7 @@ def test_nothing_goes_on_for_a_client_that_left(rig: Rig, expect: Expect, how: s
         attempt = rig.seen_leaving("waits")
 
     expect.closed_soon(attempt, left_at, CANCELLED_S)
-    expect.nothing_left(before)
+    expect.nothing_left(rig, before)
 
 
 @pytest.mark.error_path("client-leaves-uploading")
@@ -65,7 +65,7 @@ def test_an_upload_ends_with_its_client(rig: Rig, expect: Expect, framing: str) 
 
     expect.closed_soon(attempt, left_at, CANCELLED_S)
     expect.that(attempt is not None and not attempt.complete, "half a request upstream", "a whole one")
-    expect.nothing_left(before)
+    expect.nothing_left(rig, before)
 
 
 @pytest.mark.error_path("client-leaves-downloading")
@@ -83,23 +83,25 @@ def test_a_download_ends_with_its_client(rig: Rig, expect: Expect) -> None:
 
     expect.closed_soon(attempt, left_at, CANCELLED_S)
     expect.growth(memory)
-    expect.nothing_left(before)
+    expect.nothing_left(rig, before)
 
 
 @pytest.mark.error_path("client-aborts")
 def test_five_hundred_aborts_leave_nothing(rig: Rig, expect: Expect) -> None:
     """500 clients that leave in turn, as many at a time as there are connections upstream, leave every one free."""
     rig = rig.variant(upstream_connections=POOL, request_timeout=rig.clock.target(rig.deadline_s))
-    abort_together(rig, expect, POOL)  # what is made once and kept
+    with rig.broken(Route(silent())) as fault:
+        abort_together(rig, expect, fault, 1)  # what is made once and kept
     before, resident = rig.at_rest(), rig.target.resident_bytes()
 
-    for _ in range(ABORTS // POOL):
-        abort_together(rig, expect, POOL)
+    with rig.broken(Route(silent())) as fault:
+        for turn in range(ABORTS // POOL):
+            abort_together(rig, expect, fault, 1 + turn)
     after = rig.together(POOL, "/items")
 
     expect.all_served(after, 1.0)
-    expect.nothing_left(before)
-    expect.grew_little(resident, rig.process.growth_percent or 0)
+    expect.nothing_left(rig, before)
+    expect.grew_little(rig, resident, rig.process.growth_percent or 0)
 
 
 @pytest.mark.error_path("client-half-request")
@@ -124,7 +126,7 @@ def test_half_a_request_is_never_a_whole_one(rig: Rig, expect: Expect, part: str
         seen = connection.exchange()
 
     expect.one_of("status", (None, 400, 408, 499), seen.reply and seen.reply.status)
-    expect.nothing_left(before)
+    expect.nothing_left(rig, before)
     expect.nothing_whole_upstream()
 
 
@@ -144,7 +146,7 @@ def test_a_slow_upload_is_bounded(rig: Rig, expect: Expect) -> None:
     expect.that(seen.end in ("fin", "reset"), "the slow client left", f"its connection {seen.end}")
     expect.lasted("the client was left after", seen.ended - seen.started, 1, rig.deadline_s + 1)
     expect.nothing_whole_upstream()
-    expect.nothing_left(before)
+    expect.nothing_left(rig, before)
 
 
 @pytest.mark.error_path("client-slow-reader")

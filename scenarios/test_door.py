@@ -172,4 +172,4 @@ def test_a_proxy_in_front_of_itself_says_so(rig: Rig, expect: Expect) -> None:
     expect.one_of("RFC 9209's type", (None, "proxy_loop_detected"), expect.proxy_status(exchange))
     expect.took(exchange, 0, rig.health.timeout_s)
     expect.recovers(rig)
-    expect.nothing_left(before)
+    expect.nothing_left(rig, before)

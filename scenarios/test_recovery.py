@@ -20,7 +20,7 @@ pytestmark = pytest.mark.expiring_health
 @pytest.mark.error_path("recovery-served")
 @pytest.mark.parametrize("fault", EVERY_FAULT)
 def test_after_every_fault_the_next_request_is_served(rig: Rig, expect: Expect, fault: Fault) -> None:
-    """During the fault every request ends in time; after it the next is served within 5 s, and nothing is left."""
+    """During the fault every request ends; after it the next ones are served, and nothing is left."""
     rig = rig.variant(request_timeout=DEADLINE_S)
     rig.prove_healthy()
     before = rig.at_rest()
@@ -32,9 +32,10 @@ def test_after_every_fault_the_next_request_is_served(rig: Rig, expect: Expect, 
     served = rig.until_served("/items", within_s=rig.health.ttl_s)
 
     for exchange in exchanges:
-        expect.took(exchange, 0, DEADLINE_S + 1)
-    expect.lasted("served again", served.ended - healed, 0, rig.health.ttl_s)
-    expect.nothing_left(before)
+        expect.took(exchange, 0, rig.deadline_s)  # that it ends; how soon is claimed where nothing else is going on
+    # Twice the time, for ten requests are still being cleared away; to the second it is claimed by health-recovers.
+    expect.lasted("served again", served.ended - healed, 0, 2 * rig.health.ttl_s)
+    expect.nothing_left(rig, before)
 
 
 @pytest.mark.error_path("recovery-thousand-faults")
@@ -48,5 +49,5 @@ def test_a_thousand_faults_leave_nothing(rig: Rig, expect: Expect) -> None:
 
     expect.equal("requests that ended in time", ROUNDS * ROUND, answered)
     expect.recovers(rig)
-    expect.nothing_left(before)
-    expect.grew_little(resident, rig.process.growth_percent or 0)
+    expect.nothing_left(rig, before)
+    expect.grew_little(rig, resident, rig.process.growth_percent or 0)

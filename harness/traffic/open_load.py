@@ -15,14 +15,15 @@ from harness.traffic.under_way import Pending
 
 
 class OpenLoad:
-    """Calls ``begin`` every ``every_s`` wall seconds while entered; leaving waits for every answer.
+    """Calls ``begin`` every ``every_s`` wall seconds while entered, ``most`` times at most; leaving waits for all.
 
     Raises HarnessError on leaving when ``begin`` failed.
     """
 
-    def __init__(self, begin: Callable[[], Pending], every_s: float) -> None:
+    def __init__(self, begin: Callable[[], Pending], every_s: float, *, most: int) -> None:
         self._begin = begin
         self._every_s = every_s
+        self._most = most
         self._over = threading.Event()
         self._pending: list[Pending] = []
         self._thread = threading.Thread(target=self._run, name="open-load", daemon=True)
@@ -52,6 +53,6 @@ class OpenLoad:
 
     def _ask(self) -> None:
         due = now()
-        while not self._over.wait(max(0.0, due - now())):
+        while len(self._pending) < self._most and not self._over.wait(max(0.0, due - now())):
             self._pending.append(self._begin())
             due += self._every_s  # a request that was begun late does not shift those after it

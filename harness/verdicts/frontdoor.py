@@ -11,7 +11,7 @@ from harness.clock import poll_until
 from harness.errors import ContractViolation, HarnessError
 from harness.faults import Witness
 from harness.faults.canary import connect_outcome
-from harness.rig import SETTLE_S
+from harness.rig import SETTLE_S, Rig
 from harness.target.holdings import Holdings
 from harness.traffic.exchange import Exchange
 from harness.traffic.origin import Origin
@@ -118,9 +118,8 @@ class FrontDoor(Claims):
         except HarnessError:
             raise ContractViolation("every request upstream ended", f"going on: {_targets(under_way())}") from None
 
-    def nothing_left(self, before: Holdings) -> None:
+    def nothing_left(self, rig: Rig, before: Holdings) -> None:
         """The target holds no more tasks, connections and descriptors than ``before``, as it and the kernel say."""
-        rig = self._rig
         rig.drop_kept_connections()
         try:
             poll_until(lambda: not rig.held().more_than(before), within_s=SETTLE_S, what="the target to let go")
@@ -130,9 +129,9 @@ class FrontDoor(Claims):
                 raise ContractViolation(f"at most {before}", f"{now}") from None
         self.that(True, "no task, connection or descriptor left behind", f"{before}, as before")
 
-    def grew_little(self, before_bytes: int, percent: float) -> None:
+    def grew_little(self, rig: Rig, before_bytes: int, percent: float) -> None:
         """The target's resident memory is at most ``percent`` larger than ``before_bytes``."""
-        growth = (self._rig.target.resident_bytes() / before_bytes - 1) * 100
+        growth = (rig.target.resident_bytes() / before_bytes - 1) * 100
         self.that(growth <= percent, f"resident memory at most {percent:g} % larger", f"{growth:+.1f} %")
 
     def all_served(self, exchanges: Collection[Exchange], share: float) -> None:

@@ -23,7 +23,7 @@ def test_requests_begin_by_the_clock_while_nothing_is_answered() -> None:
     with Origin.start() as origin, Client(origin.url) as client:
         origin.script(route=[replies.silent()])
         began = now()
-        with OpenLoad(partial(client.begin, "GET", "/x", within_s=3), EVERY_S) as load:
+        with OpenLoad(partial(client.begin, "GET", "/x", within_s=3), EVERY_S, most=100) as load:
             poll_until(lambda: load.begun() >= 20, within_s=5, what="20 requests")
             took_s = now() - began
             origin.close()
@@ -39,7 +39,7 @@ def test_a_load_that_cannot_be_made_is_ours() -> None:
     def fail() -> None:
         raise OSError("no more sockets")
 
-    with pytest.raises(HarnessError, match="no more sockets"), OpenLoad(fail, EVERY_S):  # type: ignore[arg-type]
+    with pytest.raises(HarnessError, match="no more sockets"), OpenLoad(fail, EVERY_S, most=1):  # type: ignore[arg-type]
         pass
 
 

@@ -6,11 +6,13 @@ Law: what is sent is exactly what the scenario writes; only the route's base, Ho
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
+from harness.clock import poll_until
+from harness.errors import HarnessError
 from harness.target.running import RunningTarget
 from harness.traffic.crowd import room_for
-from harness.traffic.raw import RawConnection, RawEnd, RawExchange, ask
+from harness.traffic.raw import RawConnection, RawExchange, ask
 from harness.traffic.raw_reply import RawReply
 from harness.traffic.recording import KEY_HEADER
 
@@ -73,10 +75,22 @@ class Bytewise:
         exchange = ask(self.target.host, self.target.port, b"".join(heads), methods=methods, within_s=ANSWER_S)
         return exchange.replies(*methods)
 
-    def refuses(self) -> RawEnd | None:
-        """ "refused" when the proxy takes no connection, else None."""
-        with self.dial() as connection:
-            return connection.end if connection.end == "refused" else None
+    def comes_to_refuse(self, within_s: float) -> bool:
+        """Whether the proxy takes no new connection any more, at the latest ``within_s`` wall seconds from now."""
+
+        def refuses() -> bool:
+            with self.dial() as connection:
+                return connection.end == "refused"
+
+        with suppress(HarnessError):
+            return poll_until(refuses, within_s=within_s, what="the proxy to refuse")
+        return False
+
+    def comes_to_an_end(self, within_s: float) -> int | None:
+        """The proxy's exit code; None when it has not ended after ``within_s`` wall seconds."""
+        with suppress(HarnessError):
+            return self.target.process.wait(within_s)
+        return None
 
     @contextmanager
     def crowd(self, count: int, *, within_s: float = 60.0) -> Iterator[list[RawConnection]]:

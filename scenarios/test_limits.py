@@ -130,5 +130,5 @@ def test_clients_that_only_wait_keep_nobody_out(rig: Rig, expect: Expect) -> Non
 
     expect.served(exchange)
     expect.equal("clients connected meanwhile", count, sum(client.end == "open" for client in clients))
-    expect.took(exchange, 0, rig.clock.target(1))
+    expect.all_end([exchange], 1)
     expect.nothing_left(rig, before)

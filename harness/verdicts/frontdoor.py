@@ -91,6 +91,17 @@ class FrontDoor(Claims):
         holds = gone is not None and gone - left_at <= within_s
         self.that(holds, f"the upstream connection closed within {within_s:g} s of our clock", f"closed {after}")
 
+    def all_end(self, exchanges: Collection[Exchange], within_s: float) -> None:
+        """None of them hangs: each ended within so many target seconds, and `SETTLE_S` of ours.
+
+        Those are more than any stall of this machine that a run survives, so this is no claim about time.
+        """
+        most_s = self._rig.clock.wall(within_s) + SETTLE_S
+        late = [one for one in exchanges if one.took_s > most_s]
+        longest = max((one.took_s for one in exchanges), default=0.0)
+        expected = f"each ended within {within_s:g} s (+ {SETTLE_S:g} s of our clock)"
+        self.that(not late, expected, f"{len(late)} later; the longest took {longest:.2f} s of our clock")
+
     def reaches(self, fault: Witness, count: int) -> None:
         """So many requests reach the upstream, which shows that there were connections for all of them."""
         try:

@@ -32,7 +32,7 @@ def measure(*, rounds: int, seconds: int) -> list[Figure]:
     theirs, ours, late = [], [], []
     with ExitStack() as stack:
         run = stack.enter_context(RunDirectory.create())
-        port = nginx.start_nginx(run, "upstream", nginx.UPSTREAM, ORIGIN_CORE)
+        port = nginx.start_nginx(run, "upstream", nginx.UPSTREAM, ORIGIN_CORE).port
         host = f"http://127.0.0.1:{port}"
         for _ in range(rounds):
             theirs.append(wrk.run(host + PATH, connections=USERS, seconds=seconds, core=OTHER_CORE).rate)

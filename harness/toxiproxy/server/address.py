@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import os
@@ -97,26 +98,25 @@ async def dial(text: str) -> socket.socket:
 
     No timeout but the system's own, as in Toxiproxy: a black hole is to be felt as one.
     """
-    loop = asyncio.get_running_loop()
     try:
-        addresses = await resolve(text)
+        *others, last = await resolve(text)
     except AddressError as error:
         raise OSError(str(error)) from error
-    failure = OSError(f"lookup {text}: no address")
-    for address in addresses:
-        sock = socket.socket(address.family, socket.SOCK_STREAM)
-        sock.setblocking(False)
-        try:
-            await loop.sock_connect(sock, address.sockaddr)
-        except OSError as error:
-            sock.close()
-            failure = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise failure
+    for address in others:
+        with contextlib.suppress(OSError):
+            return await _connected(address)
+    return await _connected(last)
+
+
+async def _connected(address: Address) -> socket.socket:
+    sock = socket.socket(address.family, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, address.sockaddr)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def reason(error: OSError) -> str:

@@ -145,6 +145,8 @@ class Connection:
             self.upstream.release()
             self.downstream.release()
             self._owner.forget(self)
+            # Each refers to this connection, and circles would stay until the collector comes.
+            del self.client, self.server, self.upstream, self.downstream
 
     # what the sides say
 
@@ -155,6 +157,8 @@ class Connection:
 
     def lost(self, side: Side, exc: Exception | None) -> None:
         """A side's socket is gone: by a reset, or because we closed it."""
+        if self._over:
+            return
         side.incoming.discard()
         if exc is not None:
             self.record.end(Ended.CLIENT_RESET if side is self.client else Ended.UPSTREAM_RESET, str(exc))

@@ -113,7 +113,7 @@ class Flow:
             stage.discard()
 
     def release(self) -> None:
-        """The connection is gone: drop the references that tie its objects into a circle."""
+        """The connection is gone: drop what it held."""
         self.discard()
         self._stages = []
         self._source = self._sink = None

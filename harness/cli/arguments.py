@@ -32,6 +32,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _paths(commands)
     _command(commands, "doctor", "what this machine offers, and what is missing for what")
     _up(commands)
+    _report(commands)
     return parser.parse_args(argv)
 
 
@@ -86,3 +87,8 @@ def _up(commands: _Commands) -> None:
     parser.add_argument("--target", default="reference", help="the proxy: a name in targets/ or a file")
     for hop, port in DOCUMENTED_PORTS.items():
         parser.add_argument(f"--{hop}-port", type=int, default=port, metavar="PORT", help=f"default: {port}")
+
+
+def _report(commands: _Commands) -> None:
+    parser = _command(commands, "report", "draw the page of a load run anew from its load.json")
+    parser.add_argument("folders", nargs="+", metavar="DIR", help="a folder that errorpath load wrote to")

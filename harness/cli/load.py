@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -16,9 +17,14 @@ from harness.load.run import EXIT_INTERRUPTED, LoadPlan
 from harness.load.run import run as run_load
 from harness.load.terminal import summary
 from harness.plan import plan
+from harness.report.page import load_page
 
 MOST_USERS, MOST_PER_S, MOST_WORKERS = 10_000, 100_000.0, 64
 LONGEST_S = 24 * 3600.0
+FLAGS = (
+    *("target", "url", "origin_port", "env", "toxiproxy", "users", "rate", "model"),
+    *("duration", "schedule", "gates", "workers", "processes", "seed"),
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -28,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     data = run_load(asked, lambda what: console.print(f"· {what}", markup=False))
     if not asked.plan.choices.out:
         link_latest(asked.folder)
+    load_page.write(data, asked.folder)
     summary(data, asked.folder, console)
     if data["exit"] == EXIT_INTERRUPTED:
         print("errorpath: interrupted", file=sys.stderr)
@@ -42,7 +49,18 @@ def _asked(arguments: argparse.Namespace) -> LoadPlan:
     wanted = gates.load_gates(Path(arguments.gates or gates.DEFAULT), phases)
     if arguments.duration is not None:
         phases = phases.lasting(_within("--duration", arguments.duration, 5.0, LONGEST_S))
-    return LoadPlan(chosen, _traffic(arguments), phases, wanted, output_folder(chosen.choices, chosen.target.name))
+    folder = output_folder(chosen.choices, chosen.target.name)
+    return LoadPlan(chosen, _traffic(arguments), phases, wanted, folder, _command(arguments))
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """The same again, but for where the results go."""
+    given = {name: getattr(arguments, name) for name in FLAGS}
+    given |= {name: given[name] or None for name in ("workers", "processes")}
+    words = [
+        f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given.items() if value is not None
+    ]
+    return " ".join(["errorpath load", *words])
 
 
 def _traffic(arguments: argparse.Namespace) -> Traffic:

@@ -41,6 +41,7 @@ class LoadPlan:
     schedule: Schedule
     gates: list[Gate]
     folder: Path
+    reproduce: str  # the command
 
 
 def run(asked: LoadPlan, say: Callable[[str], None]) -> dict[str, Any]:
@@ -103,4 +104,5 @@ def _about(asked: LoadPlan, endpoints: Endpoints) -> dict[str, Any]:
         "versions": endpoints.versions,
         "seed": asked.traffic.seed,
         "schedule": str(asked.schedule.path),
+        "reproduce": asked.reproduce,
     }

@@ -40,6 +40,8 @@ class Answer:
     health_check_failed: bool = False
 
 
+ONCE = "The write may have been executed and was not sent again: look before you repeat it."
+
 _START = "Start the backend API (cd apps/api && npm run dev) and check NEXT_PUBLIC_API_URL."
 _SLOW = (
     "Check the backend's logs, its database connection and long-running operations; REQUEST_TIMEOUT sets the limit."
@@ -210,6 +212,7 @@ class Circumstances:
     timeout_ms: float
     retries: int | None = None
     stack: str = ""
+    maybe_executed: bool = False  # a write that must not be repeated had left when it failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +236,7 @@ class ErrorWriter:
         if not self.production:
             details["apiUrl"] = self.api_url
             if answer.suggestion:
-                details["suggestion"] = answer.suggestion
+                details["suggestion"] = f"{ONCE} {answer.suggestion}" if about.maybe_executed else answer.suggestion
             if about.stack:
                 details["stack"] = about.stack
         return orjson.dumps({"error": answer.title, "message": answer.message, "details": details})

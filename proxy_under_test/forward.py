@@ -237,6 +237,7 @@ class Forwarder:
             timeout_ms=parts.timing.deadlines.timeout_s * 1000,
             retries=record.retries if record.attempts else None,
             stack="" if parts.writer.production else "".join(traceback.format_exception(failure)),
+            maybe_executed=_maybe_executed(exchange),
         )
         await reply.error(parts.writer, parts.answers[cause], about)
 
@@ -249,6 +250,12 @@ class Forwarder:
         record.bytes_out = exchange.reply.bytes_out
         record.bytes_in = exchange.body.read if exchange.body is not None else 0
         self.parts.journal.finished(record, now)
+
+
+def _maybe_executed(exchange: Exchange) -> bool:
+    arrival = exchange.arrival
+    repeatable = arrival.method in policy.IDEMPOTENT or b"idempotency-key" in arrival.found
+    return not repeatable and any(attempt.sent for attempt in exchange.record.attempts)
 
 
 def _cause_of_deadline(record: Record) -> Cause:

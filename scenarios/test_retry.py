@@ -217,6 +217,8 @@ def test_a_write_that_may_have_been_executed_is_not_repeated(
 
     expect.failed(exchange, "failed", "timeout")
     expect.write(system, exchange, "unknown", 1)
+    if told := system.retries.told_once:
+        expect.contains("suggestion", exchange.json()["details"].get("suggestion"), told)
     expect.recovers(system)
 
 

@@ -35,6 +35,7 @@ class Retries(_Section):
     methods: tuple[str, ...] = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
     unsent_writes: bool = False
     key_header: str | None = None
+    told_once: str | None = None  # a text in the suggestion of a write that may have been executed
 
     @property
     def tries(self) -> int:

@@ -187,3 +187,15 @@ def test_header_names_are_bounded_too() -> None:
     """
     assert ["host", "x-a"] == redact.names([b"host", b"x-a"])
     assert ["host", redact.MARK] == redact.names([b"host", b"x" * 60_000, b"x-a"])
+
+
+def test_a_write_that_may_have_been_executed_is_told_as_such() -> None:
+    """Who wrote is told that it was sent, once, before being told what to look at; who read is not."""
+    writer = ErrorWriter("http://x", production=False, retry_after_s=5)
+    wrote, read = (
+        orjson.loads(writer.body(ANSWERS[Cause.RESET], Circumstances(1.0, 2.0, maybe_executed=maybe)))
+        for maybe in (True, False)
+    )
+
+    assert wrote["details"]["suggestion"].startswith("The write may have been executed")
+    assert read["details"]["suggestion"] == ANSWERS[Cause.RESET].suggestion

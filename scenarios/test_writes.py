@@ -34,6 +34,7 @@ def test_a_write_that_nothing_disturbs_is_executed_once(system: System, expect: 
     expect.write(system, exchange, "acknowledged", 1)
 
 
+@pytest.mark.lasts(6)
 @pytest.mark.error_path("write-before-commit")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("lost", [RequestReset(), RequestCut()], ids=_name)
@@ -51,6 +52,7 @@ def test_a_write_lost_on_its_way_is_not_executed(
     expect.recovers(system)
 
 
+@pytest.mark.lasts(6)
 @pytest.mark.error_path("write-idempotent-lost")
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 @pytest.mark.parametrize("lost", [AnswerReset(), AnswerCut()], ids=_name)

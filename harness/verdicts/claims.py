@@ -45,13 +45,14 @@ class Claims:
         holds = isinstance(actual, str) and actual.startswith(starts)
         self.that(holds, f"{what} {' or '.join(starts)}", f"{what} {shown(actual)}")
 
-    def eventually(self, what: str, ready: Callable[[], T | None]) -> T:
-        """``what`` comes about within `SETTLE_S` wall seconds; returns the first truthy value of ``ready()``."""
+    def eventually(self, what: str, ready: Callable[[], T | None], *, within_s: float = 0.0) -> T:
+        """``what`` comes about within so many target seconds and `SETTLE_S`; returns the first truthy ``ready()``."""
+        wall_s = self._rig.clock.wall(within_s) + SETTLE_S
         try:
-            value = poll_until(ready, within_s=SETTLE_S, what=what)
+            value = poll_until(ready, within_s=wall_s, what=what)
         except HarnessError:
             value = None
-        self.that(bool(value), what, what if value else f"not within {SETTLE_S:g} s of our clock")
+        self.that(bool(value), what, what if value else f"not within {wall_s:g} s of our clock")
         assert value is not None
         return value
 

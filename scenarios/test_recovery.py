@@ -41,10 +41,10 @@ def test_after_every_fault_the_next_request_is_served(rig: Rig, expect: Expect, 
 def test_a_thousand_faults_leave_nothing(rig: Rig, expect: Expect) -> None:
     """A thousand requests that meet faults of every kind leave no task, connection or descriptor, and no memory."""
     rig = rig.variant(request_timeout=DEADLINE_S)
-    one_round(rig)  # what is made once and kept
+    one_round(rig, expect)  # what is made once and kept
     before, resident = rig.at_rest(), rig.target.resident_bytes()
 
-    answered = sum(one_round(rig) for _ in range(ROUNDS))
+    answered = sum(one_round(rig, expect) for _ in range(ROUNDS))
 
     expect.equal("requests that ended in time", ROUNDS * ROUND, answered)
     expect.recovers(rig)

@@ -22,7 +22,7 @@ CON-06 | S | a resolver that hangs is bounded, and holds up nobody else | RFC 92
 CON-07 | S | TLS that cannot be: named, and never retried in plain text | RFC 9209 tls_protocol_error | error-other
 CON-08 | M | refused twice, then open: served by the third try, and the log says so | Envoy, connect-failure | retry-recovers log-attempts
 UPS-01 | M | reset after the request, before a byte: told from a refusal, retried where it may be | RFC 9209 connection_terminated | retry-reset error-other
-UPS-02 | M | closed before a byte | RFC 9209 connection_terminated | retry-empty-reply error-other
+UPS-02 | M | closed before a byte | RFC 9209 connection_terminated | retry-empty-reply retry-reset error-other
 UPS-03 | M | a head cut in the middle: nothing of it is passed on | RFC 9112 section 8 | malformed-head-cut error-other
 UPS-04 | M | a body shorter than its length: visibly broken, never retried | RFC 9112 section 8 | malformed-short-body malformed-reset-mid-body malformed-reset-after-head
 UPS-05 | M | a chunked body without its last chunk | RFC 9112 section 8 | malformed-chunked-cut malformed-chunk-size
@@ -41,7 +41,7 @@ RET-02 | M | a write that reached the upstream is sent once | RFC 9110 section 9
 RET-03 | M | a write that was never sent may be repeated, and is executed at most once | RFC 9110 section 9.2.2 | retry-write-refused write-unsent-setting
 RET-04 | M | idempotent methods are repeated with the same bytes | RFC 9110 section 9.2.2 | retry-methods retry-body-intact
 RET-05 | M | a body too large to be kept is not repeated, in bounded memory | Envoy, retry buffer | retry-large-body
-RET-06 | M | no retry once the client has bytes | nginx, proxy_next_upstream | timeout-body-stall
+RET-06 | M | no retry once the client has bytes | nginx, proxy_next_upstream | malformed-reset-mid-body malformed-short-body timeout-body-stall
 RET-07 | M | answers of the upstream's own are no failures | nginx, proxy_next_upstream | retry-not-for-status forward-statuses
 RET-08 | S | neither are its 5xx | Envoy, retry_on | retry-not-for-status
 RET-09 | M | a kept connection gone stale: every repetition is counted, none hidden | RFC 9112 section 9.3.1 | retry-empty-reply write-stale-connection
@@ -50,7 +50,7 @@ HLT-01 | M | one probe however often health is asked for within its time | the g
 HLT-02 | M | one probe however many wait for it | Google SRE, Cascading Failures | health-one-probe
 HLT-03 | M | a death is noticed, and a recovery, within the time a result is kept | Envoy, health checking | health-goes-down health-recovers
 HLT-04 | M | a probe that hangs is bounded by its own time | AWS, health checks | health-slow
-HLT-05 | S | a breaker, where there is one, opens and closes | Envoy, outlier detection | –
+HLT-05 | S | a bad result is a breaker: open it fails fast and asks once, and closes by itself | Envoy, outlier detection | health-fails-fast health-recovers
 ENV-01 | M | one envelope for every error | the guide | error-shape
 ENV-02 | M | no stack, address, credential in it | OWASP | error-production
 ENV-03 | M | exactly one access record a request, also for one that was left or timed out | the guide | log-request log-one-record

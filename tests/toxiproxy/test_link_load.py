@@ -19,7 +19,7 @@ from tests.toxiproxy.rig import Wire, read_exactly
 AT_ONCE, GROUP = 2_000, 500
 ONE_AFTER_THE_OTHER, SIDE_BY_SIDE, WARM = 10_000, 100, 3_000
 CHANGES = 1_000
-GROWTH_BYTES = 4 << 20  # of a process that has seen as many connections as it remembers; an allocator breathes
+GROWTH_BYTES = 1 << 20  # of a process that has seen as many connections as it remembers: measured, some 20 KiB
 MIB = 1 << 20
 COMING_AND_GOING: list[tuple[str, str, dict[str, Any]]] = [
     ("latency", "downstream", {"latency": 3}),
@@ -111,10 +111,11 @@ def test_ten_thousand_connections_leave_nothing(ours: Wire) -> None:
     come_and_go(ours, ONE_AFTER_THE_OTHER - WARM)
 
     poll_until(lambda: descriptors(ours) <= before, within_s=10, what="the descriptors to be closed")
+    grown = memory(ours) - warm  # before a report of 2,000 connections is written, which takes megabytes for a moment
     report = ours.api.ok("GET", f"{ours.path}/connections")
     assert report["accepted"] == ONE_AFTER_THE_OTHER
     assert all(connection["closed"] is not None for connection in report["connections"])
-    assert memory(ours) - warm < GROWTH_BYTES
+    assert grown < GROWTH_BYTES
 
 
 class Traffic:
@@ -169,7 +170,7 @@ def test_toxics_come_and_go_under_traffic(ours: Wire) -> None:
     assert [flow.received.hexdigest() for flow in flows] == [flow.sent.hexdigest() for flow in flows]
     assert all(flow.bytes > MIB for flow in flows)
     assert opened == 0
-    assert grown < 4 * GROWTH_BYTES  # four streams, each with what a latency may hold
+    assert grown < 4 * GROWTH_BYTES  # four streams, each with what a toxic holds at the moment
 
 
 def test_a_receiver_that_does_not_read_stops_the_sender(ours: Wire) -> None:

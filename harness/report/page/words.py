@@ -69,6 +69,11 @@ def _digits(value: float) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def short(text: str, most: int = 26) -> str:
+    """The beginning of a long name: in a narrow drawing there is room for ``most`` characters beside a bar."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 SHARES = ("error_rate", "throughput")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -49,10 +50,22 @@ class Sessions:
         if not token:
             raise Problem(401, "log in first: POST /api/auth/login", CHALLENGE)
         try:
-            claims = jwt.decode(token, self._secret, [ALGORITHM], options={"require": ["sub", "exp"]})
-            return UUID(claims["sub"])
+            user_id, expires = _verified(token, self._secret)
+            if expires <= datetime.now(UTC).timestamp():
+                raise jwt.ExpiredSignatureError
+            return user_id
         except (jwt.InvalidTokenError, ValueError):
             raise Problem(401, "the session is invalid or over: log in again", CHALLENGE) from None
+
+
+@functools.lru_cache(4096)
+def _verified(token: str, secret: str) -> tuple[UUID, float]:
+    """Whose the token is and until when (epoch seconds); what is signed stays signed, so it is verified once.
+
+    Raises jwt.InvalidTokenError or ValueError, which are not kept.
+    """
+    claims = jwt.decode(token, secret, [ALGORITHM], options={"require": ["sub", "exp"]})
+    return UUID(claims["sub"]), float(claims["exp"])
 
 
 def _bearer(request: Request) -> str:

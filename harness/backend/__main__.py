@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.backend.settings import Settings
 
+GARBAGE_AFTER = 50_000  # objects; a request leaves hardly any that reference counts do not free, so looking is waste
 FAILED = 1
 USAGE = 2
 
@@ -43,6 +44,7 @@ def _serve(settings: Settings) -> int:
     from harness.backend.serve import serve
 
     gc.freeze()
+    gc.set_threshold(GARBAGE_AFTER)
     gc.enable()
     serve(settings, listener)
     return 0

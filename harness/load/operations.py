@@ -18,7 +18,7 @@ ACCOUNTS = ("demo@sora2.example", "alice@sora2.example", "bob@sora2.example")
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing a user does: method and path below the proxy's route, and of 100 requests how many are this one."""
+    """One thing a user does: method and path below the proxy's route, and of 200 requests how many are this one."""
 
     method: str
     path: str
@@ -37,12 +37,12 @@ class Operation:
 
 LOGIN = Operation("POST", "/auth/login", 1)  # its password hash costs the backend 50 ms of a core, as it should
 OPERATIONS = (
-    Operation("GET", "/health", 9),
+    Operation("GET", "/health", 18),
     LOGIN,
-    Operation("GET", "/users/profile", 25),
-    Operation("GET", "/credits/balance", 40),
-    Operation("POST", "/credits/spend", 17, {"amount": 1, "reason": "load"}),
-    Operation("POST", "/videos/generate", 8, {"prompt": "a cat on a skateboard"}),
+    Operation("GET", "/users/profile", 50),
+    Operation("GET", "/credits/balance", 80),
+    Operation("POST", "/credits/spend", 35, {"amount": 1, "reason": "load"}),
+    Operation("POST", "/videos/generate", 16, {"prompt": "a cat on a skateboard"}),
 )
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 

@@ -6,6 +6,7 @@ has `STUCK_S`: the guide's 30 s bound every request, so whatever is still unansw
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from harness.load.generator.recorder import RECORDER
 
+GARBAGE_AFTER = 50_000  # objects; requests leave hardly any that reference counts do not free, and a pause is late
 STUCK_S = 31.0
 TRAVEL_S = 3.0  # what a worker's last words may take to its master
 LOOK_S = 0.25
@@ -95,6 +97,8 @@ class Ending:
 
 def prepare(environment: Environment, **_: Any) -> None:
     """Listen for the end, in every kind of process of Locust."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE_AFTER)
     RECORDER.begin(environment)
     runner: Any = environment.runner
     ending = Ending(environment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,8 +22,10 @@ class Case:
     attempts: list[dict[str, Any]] = field(default_factory=list)
     standards: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    timed: bool = False  # whether a claim was about time, which a stall of this machine makes void
-    stall_s: Callable[[], float] = lambda: 0.0  # the longest this machine kept us waiting so far, in wall seconds
+    timed: list[tuple[float, float]] = field(default_factory=list)  # from when to when a claim about time was made
+    timed_claim: int = -1  # the number of the last claim about time
+    stall_s: Callable[..., float] = lambda *_: 0.0  # `harness.traffic.lag.LagMonitor.worst`
+    lost_s: Callable[..., float] = lambda *_: 0.0  # `harness.traffic.lag.LagMonitor.lost`
     check_links: Callable[[], None] = lambda: None  # raises HarnessError when our own part of the way is broken
 
     def claim(self, *, holds: bool, expected: str, actual: str) -> None:
@@ -30,6 +33,22 @@ class Case:
         self.claims.append((expected, actual))
         if not holds:
             raise ContractViolation(expected, actual)
+
+    def time(self, since: float = 0.0, until: float = math.inf) -> None:
+        """A claim is about time, measured between two moments of `harness.clock.now`: a stall then makes it void."""
+        self.timed.append((since, until))
+        self.timed_claim = len(self.claims)
+
+    @property
+    def disturbed_s(self) -> float:
+        """The longest this machine kept us waiting while something was timed, in wall seconds."""
+        return max((self.stall_s(*window) for window in self.timed), default=0.0)
+
+    @property
+    def withheld_s(self) -> float:
+        """What short stalls took together during what was claimed last, in wall seconds; 0 if that is not a time."""
+        about_time = self.timed_claim == len(self.claims) - 1
+        return self.lost_s(*self.timed[-1]) if self.timed and about_time else 0.0
 
     def note(self, figure: str) -> None:
         """Record a measured figure that decides nothing (a lag, an amplification)."""

@@ -145,7 +145,7 @@ def test_a_slow_upload_is_bounded(rig: Rig, expect: Expect) -> None:
 
     expect.one_of("status", (None, 400, 408, 413, 502, 504), seen.reply and seen.reply.status)
     expect.that(seen.end in ("fin", "reset"), "the slow client left", f"its connection {seen.end}")
-    expect.lasted("the client was left after", seen.ended - seen.started, 1, rig.deadline_s + 1)
+    expect.lasted("the client was left after", seen.ended - seen.started, 1, rig.deadline_s + 1, since=seen.started)
     expect.nothing_whole_upstream()
     expect.nothing_left(rig, before)
 

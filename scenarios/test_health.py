@@ -75,7 +75,7 @@ def test_a_backend_that_comes_back_is_served_within_the_cache_time(rig: Rig, exp
     served = rig.until_served("/items", within_s=rig.health.ttl_s)
 
     expect.error(down, "unavailable")
-    expect.lasted("served again", served.ended - healed, 0, rig.health.ttl_s)
+    expect.lasted("served again", served.ended - healed, 0, rig.health.ttl_s, since=healed)
 
 
 @pytest.mark.error_path("health-goes-down")

@@ -113,7 +113,7 @@ def test_a_head_that_takes_too_long_is_ended(rig: Rig, expect: Expect) -> None:
     expect.served(exchange)
     expect.that(seen.end in ("fin", "reset"), "the slow client left", f"its connection {seen.end}")
     expect.one_of("status", (None, status), seen.reply and seen.reply.status)
-    expect.lasted("the slow client was left after", seen.ended - seen.started, most_s, most_s + 2)
+    expect.lasted("the slow client was left after", seen.ended - seen.started, most_s, most_s + 2, since=seen.started)
 
 
 @pytest.mark.error_path("limit-idle-clients")

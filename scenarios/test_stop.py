@@ -52,7 +52,7 @@ def test_what_does_not_end_is_ended_after_the_grace(rig: Rig, expect: Expect) ->
         exchange = pending.exchange()
 
     expect.one_of("status", (None, 502, 503, 504), exchange.status)
-    expect.lasted("ended", exchange.ended - stopped, grace_s, grace_s + 2 * TICK_S)
+    expect.lasted("ended", exchange.ended - stopped, grace_s, grace_s + 2 * TICK_S, since=stopped)
     expect.equal("exit code", code, rig.comes_to_an_end(GONE_S))
 
 

@@ -100,7 +100,9 @@ def test_the_deadline_ends_the_upstream_request_too(rig: Rig, expect: Expect) ->
         left = rig.until_closed_upstream(exchange)
 
     expect.error(exchange, "timeout")
-    expect.lasted("upstream closed after", left - exchange.started, rig.deadline_s, rig.deadline_s + 1)
+    expect.lasted(
+        "upstream closed after", left - exchange.started, rig.deadline_s, rig.deadline_s + 1, since=exchange.started
+    )
 
 
 @pytest.mark.error_path("timeout-slow-but-fine")

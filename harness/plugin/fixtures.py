@@ -63,7 +63,7 @@ def case(request: pytest.FixtureRequest, errorpath_stack: Stack) -> Iterator[Cas
     errorpath_stack.progress.begin(case.path.id)
     _require(case.path, errorpath_stack)
     with LagMonitor() as lag:
-        case.stall_s = lag.worst
+        case.stall_s, case.lost_s = lag.worst, lag.lost
         yield case
 
 

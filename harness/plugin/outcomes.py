@@ -57,13 +57,16 @@ def attach(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestRep
 def _judged(case: Case, raised: BaseException | None) -> BaseException | None:
     """What is to be judged.
 
-    A claim about time during which this machine stalled says nothing, kept or broken; and no promise was broken by
-    the proxy when our own part of the way is.
+    A claim about time during which this machine stalled says nothing, kept or broken.  Short stalls that together
+    are as long leave a promise kept and excuse one broken by time: what takes many steps waits at each.  And no
+    promise was broken by the proxy when our own part of the way is.
     """
-    stall_s = case.stall_s()
     if not (raised is None or isinstance(raised, ContractViolation)):
         return raised
-    if not case.timed or stall_s <= SCHEDULING_S:
+    stall_s = case.disturbed_s
+    if raised and stall_s <= SCHEDULING_S < case.withheld_s:
+        return Disturbed(f"this machine kept us waiting {case.withheld_s:.3f} s in all, when {raised}")
+    if stall_s <= SCHEDULING_S:
         return _ours(case, raised) or raised if raised else None
     return Disturbed(f"this machine stalled for {stall_s:.3f} s, more than the {SCHEDULING_S:g} s allowed for")
 
@@ -97,6 +100,9 @@ def _record(case: Case, verdict: Verdict, raised: BaseException | None, wall_s: 
         "witness": "; ".join(dict.fromkeys(case.witnesses)),
         "attempts": case.attempts,
         "notes": case.notes,
+        "stall_s": round(case.stall_s(), 3),
+        "lost_s": round(case.lost_s(), 3),
+        "disturbed": isinstance(raised, Disturbed),
         "wall_s": round(wall_s, 3),
     }
 

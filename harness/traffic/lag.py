@@ -52,6 +52,14 @@ class LagMonitor:
             late.append(now() - self._last - self._tick_s)
         return max(late, default=0.0)
 
+    def lost(self, since: float = 0.0, until: float = float("inf")) -> float:
+        """How late all ticks of the window were together, in wall seconds.
+
+        A busy machine need not stall to be late: where many programs take turns, each of a request's steps waits.
+        """
+        late = [one for one in list(self._late) if one.at >= since and one.at - one.lag_s <= until]
+        return sum(min(one.at, until) - max(one.at - one.lag_s, since) for one in late)
+
     def check(self, most_s: float, since: float = 0.0, until: float = float("inf")) -> None:
         """Raise Disturbed when the worst lag of the window is more than ``most_s`` wall seconds."""
         worst = self.worst(since, until)

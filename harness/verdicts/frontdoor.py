@@ -87,7 +87,7 @@ class FrontDoor(Claims):
         """The upstream's connection was closed at most ``within_s`` wall seconds after the client left."""
         gone = attempt.closed_by_peer_at if attempt is not None else None
         after = "never" if gone is None else f"after {gone - left_at:.3f} s"
-        self._case.timed = True
+        self._case.time(left_at)
         holds = gone is not None and gone - left_at <= within_s
         self.that(holds, f"the upstream connection closed within {within_s:g} s of our clock", f"closed {after}")
 

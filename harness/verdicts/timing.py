@@ -7,6 +7,7 @@ plus what this machine may hold us up.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,15 +31,20 @@ class Timing(Claims):
 
     def took(self, exchange: Exchange, at_least_s: float, at_most_s: float) -> None:
         """The client waited between two bounds, to the end of the answer."""
-        self.lasted("answered after", exchange.took_s, at_least_s, at_most_s)
+        measured = exchange.started, exchange.ended
+        self._bounded("answered after", exchange.took_s, at_least_s, at_most_s, measured)
 
-    def lasted(self, what: str, wall_s: float, at_least_s: float, at_most_s: float) -> None:
-        """``wall_s`` wall seconds lie between two bounds in target seconds.
+    def lasted(self, what: str, wall_s: float, at_least_s: float, at_most_s: float, *, since: float = 0.0) -> None:
+        """``wall_s`` wall seconds, which began at ``since``, lie between two bounds in target seconds."""
+        self._bounded(what, wall_s, at_least_s, at_most_s, (since, since + wall_s if since else math.inf))
 
-        A stall of this machine makes things late, never early: an upper bound that was kept needs no quiet machine.
-        """
+    def _bounded(
+        self, what: str, wall_s: float, at_least_s: float, at_most_s: float, measured: tuple[float, float]
+    ) -> None:
+        """A stall of this machine makes things late, never early: an upper bound that was kept needs no quiet one."""
         holds = self._within(wall_s, at_least_s, at_most_s)
-        self._case.timed = self._case.timed or at_least_s > 0 or not holds
+        if at_least_s > 0 or not holds:
+            self._case.time(*measured)
         self.that(
             holds,
             f"{what} {at_least_s:g} s to {at_most_s:g} s (+ {SCHEDULING_S:g} s of scheduling)",
@@ -54,7 +60,7 @@ class Timing(Claims):
 
         A busy machine starts every program slowly: `BUSY` times what an empty interpreter takes is added.
         """
-        self._case.timed = True
+        self._case.time()
         allowed = wall_s + BUSY * ended.control_s
         expected = f"ended within {wall_s:g} s (+ {BUSY * ended.control_s:.2f} s for a busy machine)"
         self.that(ended.wall_s <= allowed, expected, f"ended after {ended.wall_s:.2f} s")
@@ -93,7 +99,8 @@ class Timing(Claims):
         """Between the tries lie these waits; where refused tries cannot be counted, there is nothing to say."""
         if not self._rig.tries_countable:
             return
-        self._case.timed = True
+        if times:
+            self._case.time(times[0], times[-1])
         gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
         expected = f"waits of {', '.join(f'{wait:g}' for wait in waits_s) or 'none'} s"
         actual = f"waits of {', '.join(f'{self._rig.clock.target(gap):.2f}' for gap in gaps) or 'none'} s"

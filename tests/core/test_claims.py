@@ -162,7 +162,7 @@ def test_a_gap_told_late_by_our_own_stall_is_not_the_proxys(expect: Expect, case
     """
     The earlier of two refusals told late by 20 ms, while we know of a stall of 25 ms, leaves the wait a whole one.
     """
-    case.stall_s = lambda: 0.025
+    case.stall_s = lambda *_: 0.025
 
     expect.spacing([0.0, 0.05, 0.17, 0.30], (1, 2, 3))
 

@@ -10,14 +10,14 @@ import pytest
 
 from harness.clock import now, poll_until
 from harness.errors import Disturbed
-from harness.traffic.lag import LagMonitor
+from harness.traffic.lag import LagMonitor, Lateness
 
 STOPPED_S = 0.3
 
 # Enters a monitor, says so, and is stopped from outside; then tells the worst lag it has seen.
 CHILD = """
 import sys
-from harness.traffic.lag import LagMonitor
+from harness.traffic.lag import Lateness, LagMonitor
 with LagMonitor() as lag:
     print("entered", flush=True)
     sys.stdin.readline()
@@ -61,3 +61,15 @@ def test_too_much_lag_makes_a_measurement_invalid() -> None:
 
         with pytest.raises(Disturbed, match=r"stalled for .* s; the measurement allows -1.000 s"):
             lag.check(most_s=-1)
+
+
+def test_short_stalls_add_up() -> None:
+    """
+    Two stalls of a window are told together, each as far as it lies in the window.
+    """
+    monitor = LagMonitor()
+    monitor._late.extend([Lateness(10.0, 0.2), Lateness(11.0, 0.3), Lateness(20.0, 0.5)])
+
+    assert 0.5 == pytest.approx(monitor.lost(9.0, 12.0))
+    assert 0.35 == pytest.approx(monitor.lost(9.95, 12.0))
+    assert 0.0 == monitor.lost(12.0, 19.0)

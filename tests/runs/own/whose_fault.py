@@ -58,7 +58,7 @@ def test_violation_without_a_witness(rig: Rig, expect: Expect) -> None:
 
 @pytest.mark.error_path("timeout-silent")
 def test_kept_while_time_stalled(rig: Rig, case: Case, expect: Expect) -> None:
-    case.timed = True
+    case.time()
     while case.stall_s() <= SCHEDULING_S:
         sum(range(10_000_000))  # one call into C, during which no other thread of this process runs
     expect.equal("status", 200, rig.get("/items").status)
@@ -66,7 +66,7 @@ def test_kept_while_time_stalled(rig: Rig, case: Case, expect: Expect) -> None:
 
 @pytest.mark.error_path("timeout-trickle")
 def test_broken_while_time_stalled(rig: Rig, case: Case, expect: Expect) -> None:
-    case.timed = True
+    case.time()
     while case.stall_s() <= SCHEDULING_S:
         sum(range(10_000_000))
     expect.equal("status", 418, rig.get("/items").status)

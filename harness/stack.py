@@ -29,6 +29,9 @@ from harness.traffic.client import Client
 from harness.traffic.origin import Origin
 
 KEPT = {"health_ttl": "ttl_s", "health_timeout": "timeout_s"}  # settings, and the contract's parts they set
+PATIENT_S = (
+    0.15  # wall seconds; three times what the delay is at speed 20, and the three waits are within its deadline
+)
 KEPT_VARIANTS = 10  # proxies with other settings kept running per worker; each costs 40 MB
 # What makes an upstream answer and changes nothing: PostgreSQL's SSLRequest, Redis' PING, a health probe.  The last
 # keeps the connection, for its end would come through where no byte does.
@@ -145,7 +148,7 @@ class Stack:
     def system(self, case: Case, *, expiring: bool = False) -> System:
         """A rig in front of the backend; ``expiring`` as for `rig`."""
         link = self.backend_link
-        target = self.target(url(link), self._pace(expiring))
+        target = self.target(url(link), {**self._pace(expiring), **self._patience()})
         return System(
             contract=self.plan.contract,
             clock=self.plan.clock,
@@ -172,6 +175,12 @@ class Stack:
         ):
             return {}
         return {name: self.plan.clock.target(getattr(health, part)) for name, part in KEPT.items()}
+
+    def _patience(self) -> dict[str, object]:
+        """Retries so far apart that a fault can be healed between them: real servers and links take their time."""
+        if self.plan.clock.speed == 1 or "retry_delay" not in self.plan.target.settings:
+            return {}
+        return {"retry_delay": max(1.0, self.plan.clock.target(PATIENT_S))}
 
     def target(self, upstream: str, settings: Mapping[str, object], *, answers: bool = True) -> RunningTarget:
         """The target in front of ``upstream`` with ``settings``, started when there is none yet.

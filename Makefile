@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 .DEFAULT_GOAL := help
-.PHONY: help check real test lint types laws format bench combinations mutants lock clean
+.PHONY: help check real test lint types laws format bench combinations mutants soak lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*##/\1\t/' | expand -t 14
@@ -39,6 +39,9 @@ combinations: $(READY)  ## the same verdicts on every environment and Toxiproxy;
 
 mutants: $(READY)  ## every defective proxy must be caught; ARGS="--sample 6" for some, ARGS="-k WORD" for one's like
 	@$(BIN)/python -m tests.mutants.campaign $(ARGS)
+
+soak: $(READY)  ## the whole suite again and again, in random order, on a busy machine: ARGS="-n 20"
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 lock: $(READY)  ## resolve the versions anew
 	@$(BIN)/python .ci/lock.py

@@ -1,0 +1,100 @@
+"""``make soak``: the whole suite N times, in random order, with four workers a core and a CPU hog beside it.
+
+Exit code 0 when every round gave every scenario the same verdict and accused the reference of nothing; else 1, with
+what differed.  A measurement that a stall of the machine disturbed is ``invalid``, is counted, and is not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.clock import now
+from tests.soak.rounds import Rounds, exit_code
+
+ROOT = Path(__file__).resolve().parents[2]
+ROUND_S = 900.0  # at most; one takes two or three minutes on two cores
+
+
+def main() -> int:
+    """Run the rounds, tell what they say together."""
+    given = _arguments()
+    rounds = Rounds()
+    with tempfile.TemporaryDirectory(prefix="errorpath-soak-") as folder:
+        out: Path = given.out or Path(folder)
+        for number in range(1, given.rounds + 1):
+            with hog() if given.hog else _nothing():
+                _round(rounds, given, number, out / str(number))
+    return _tell(rounds, given.rounds)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
+    parser.add_argument("-n", dest="rounds", type=int, default=20, help="how often (default: 20)")
+    parser.add_argument("--workers", type=int, default=4 * (os.cpu_count() or 1), help="default: 4 a core")
+    parser.add_argument("--seed", type=int, default=1, help="of the first round's order; the next has the next")
+    parser.add_argument("--only", default="", help="only these error paths or families")
+    parser.add_argument("--speed", default="20", help="default: 20")
+    parser.add_argument("--no-hog", dest="hog", action="store_false", help="without the CPU hog")
+    parser.add_argument("--out", type=Path, default=None, help="keep every round's results there")
+    return parser.parse_args()
+
+
+@contextmanager
+def hog() -> Iterator[None]:
+    """Keep one core busy, for as long as a round may take at most."""
+    busy = subprocess.Popen([sys.executable, "-m", "tests.soak.hog", str(ROUND_S)], cwd=ROOT)
+    try:
+        yield
+    finally:
+        busy.kill()
+        busy.wait()
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def _round(rounds: Rounds, given: argparse.Namespace, number: int, out: Path) -> None:
+    seed = given.seed + number - 1
+    command = [sys.executable, "-m", "pytest", "scenarios", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
+    command += ["-p", "tests.soak.shuffled", "-n", str(given.workers), "--dist", "worksteal"]
+    command += ["--speed", given.speed, "--seed", str(seed), "--out", str(out), "--only", given.only]
+    began = now()
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=ROUND_S, check=False).stdout
+    results = out / "results.json"
+    if not results.exists():
+        rounds.unfinished.append(said)
+        print(f"round {number}: no results\n{said[-2000:]}", flush=True)
+        return
+    data = json.loads(results.read_text("utf-8"))
+    rounds.add(data)
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in data["summary"].items() if count)
+    print(f"round {number} (seed {seed}): {counts} in {now() - began:.1f} s", flush=True)
+
+
+def _tell(rounds: Rounds, asked: int) -> int:
+    for title, lines in (
+        ("Judged differently", rounds.differences()),
+        ("Accused, or not judged for another reason than a stall", rounds.failures()),
+        ("Disturbed by a stall of this machine", rounds.stalls()),
+    ):
+        told = list(lines)
+        print(f"\n{title}: {len(told)}")
+        for line in told:
+            print(f"  {line}")
+    rate = rounds.disturbed / max(1, rounds.judged)
+    print(f"\n{len(rounds.records)} of {asked} rounds, {rounds.judged} verdicts, {rate:.2%} disturbed")
+    return exit_code(rounds, asked)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

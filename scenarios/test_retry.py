@@ -280,10 +280,8 @@ def test_fifty_clients_make_at_most_four_tries_each(rig: Rig, expect: Expect) ->
 @pytest.mark.error_path("retry-amplification")
 def test_fifty_resets_cost_at_most_four_tries_each(rig: Rig, expect: Expect) -> None:
     """Fifty clients of a healthy backend that resets every request cause at most 4 tries each: no layer adds more."""
-    clients = 50
-
     with rig.broken(Route(reset())):
-        exchanges = rig.together(clients, "/items")
+        exchanges = rig.together(50, "/items")
 
     for exchange in exchanges:
         expect.one_of("status", (502, 503, 504), exchange.status)

@@ -55,6 +55,7 @@ def _check(commands: _Commands) -> None:
     parser = _command(commands, "check", "check every documented error path of a target")
     add_choices(parser.add_argument)
     parser.add_argument("-n", dest="workers", metavar="WORKERS", default="auto", help="xdist workers (default: auto)")
+    parser.add_argument("--durations", metavar="N", type=int, default=0, help="list the N slowest paths at the end")
 
 
 def _load(commands: _Commands) -> None:

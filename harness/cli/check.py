@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     writable(Path(choices.out or "reports"))
     from harness.cli.view import followed  # a bad choice has ended before pytest is even loaded
 
-    return followed(flags)
+    return followed(flags, arguments.durations)
 
 
 def chosen(arguments: argparse.Namespace) -> Choices:

@@ -11,13 +11,17 @@ from rich.console import Console
 from harness.cli.watch import Watch
 from harness.errors import ErrorpathError, Interrupted
 from harness.plugin.session import RUN, Run
+from harness.report.durations import durations
 from harness.report.results import Record
 from harness.report.terminal import closing_line, standards_view, summary_table
 
 
-def followed(flags: list[str]) -> int:
-    """Run pytest with these flags in view of a person; returns the exit code of the check."""
-    view = View(Console(highlight=False, soft_wrap=False))
+def followed(flags: list[str], slowest: int = 0) -> int:
+    """Run pytest with these flags in view of a person; returns the exit code of the check.
+
+    The ``slowest`` paths are listed at the end.
+    """
+    view = View(Console(highlight=False, soft_wrap=False), slowest)
     try:
         code = pytest.main(flags, plugins=[view])
     finally:
@@ -28,8 +32,9 @@ def followed(flags: list[str]) -> int:
 class View:
     """The plugin that shows a run instead of pytest's own terminal."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, slowest: int) -> None:
         self._console = console
+        self._slowest = slowest
         self._run: Run | None = None
         self._watch = Watch(console, self._progress_folder)
         self._error: BaseException | None = None
@@ -81,6 +86,8 @@ class View:
             if self._interrupted is None:
                 summary_table(self._data, self._console)
                 standards_view(self._data, self._console)
+                for line in durations(self._data, self._slowest):
+                    self._console.print(line, soft_wrap=True)
             self._console.print(closing_line(self._data, self._run.folder))
             code = int(self._data["exit"])
         if self._interrupted is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -63,6 +64,7 @@ def _findings() -> Iterator[Finding]:
     seen = "sock_diag announces them" if counted else "not on this system: they are inferred from their timing"
     yield Finding("refused connects", counted, seen, "counting tries against a closed port")
     yield _libfaketime()
+    yield _locust()
     yield _docker()
     yield _toxiproxy()
     for program, purpose in {
@@ -90,6 +92,12 @@ def _libfaketime() -> Finding:
     return Finding(
         "libfaketime", found is not None, found or "not found (Debian: faketime)", "speeding up any program"
     )
+
+
+def _locust() -> Finding:
+    there = importlib.util.find_spec("locust") is not None
+    seen = f"Locust {importlib.metadata.version('locust')}" if there else "pip install 'errorpath[load]'"
+    return Finding("Locust", there, seen, "errorpath load")
 
 
 def _docker() -> Finding:

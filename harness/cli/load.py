@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.choices import Choices, link_latest, output_folder
-from harness.errors import UsageError
+from harness.errors import Interrupted, UsageError
 from harness.load import gates, schedule
 from harness.load.locust_process import Traffic, needed
 from harness.load.run import EXIT_INTERRUPTED, LoadPlan
@@ -29,6 +29,16 @@ FLAGS = (
 
 def run(arguments: argparse.Namespace) -> int:
     """Load, show and write; returns the exit code."""
+    try:
+        code = _load(arguments)
+    except Interrupted:  # before there was anything to measure
+        code = EXIT_INTERRUPTED
+    if code == EXIT_INTERRUPTED:
+        print("errorpath: interrupted", file=sys.stderr)
+    return code
+
+
+def _load(arguments: argparse.Namespace) -> int:
     asked = _asked(arguments)
     console = Console(highlight=False, soft_wrap=True)
     data = run_load(asked, lambda what: console.print(f"· {what}", markup=False))
@@ -36,8 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
         link_latest(asked.folder)
     load_page.write(data, asked.folder)
     summary(data, asked.folder, console)
-    if data["exit"] == EXIT_INTERRUPTED:
-        print("errorpath: interrupted", file=sys.stderr)
     return int(data["exit"])
 
 

@@ -63,6 +63,7 @@ class Locust:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.requests = folder / "requests.csv"
+        self.requests.unlink(missing_ok=True)  # an earlier run's, in the same --out
         self.events = run.folder("load") / "events.jsonl"
         self._traffic = traffic
         self._program = [*traffic.prefix, sys.executable, "-m", "locust", "-f", str(file), *traffic.flags]

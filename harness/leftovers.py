@@ -40,8 +40,10 @@ class Leftovers(Promises):
     def held(self) -> Holdings:
         """What the target holds this very moment, by its own word and by the kernel's, as far as either is to be had.
 
+        Before that the upstream closes what is kept for a next request; it may have gone or not when we look.
         Raises NotPromised for a target that neither tells nor was started by us.
         """
+        self.origin.close_idle_connections()
         counts: dict[str, float] = {}
         if self.contract.gauges is not None:
             counts |= told(self.gauges, self.client.get(self.target.url + self.gauges.path))
@@ -51,7 +53,6 @@ class Leftovers(Promises):
 
     def at_rest(self) -> Holdings:
         """What the target holds when it has nothing to do, and no connection upstream is kept for later."""
-        self.drop_kept_connections()
         seen: list[Holdings] = [self.held()]
 
         def unchanged() -> Holdings | None:
@@ -59,11 +60,6 @@ class Leftovers(Promises):
             return seen[-1] if seen[-1] == seen[-2] else None
 
         return self.until(unchanged, "what the target holds to stay the same")
-
-    def drop_kept_connections(self) -> None:
-        """Close every connection between target and upstream from outside, as an upstream does that restarts."""
-        with self.link("upstream").disabled():
-            pass
 
     def seen_leaving(self, key: str) -> Attempt | None:
         """The request's first try once the target has left it; as it stands when that does not happen in time."""

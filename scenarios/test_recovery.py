@@ -25,7 +25,7 @@ def test_after_every_fault_the_next_request_is_served(rig: Rig, expect: Expect, 
     rig.prove_healthy()
     before = rig.at_rest()
 
-    with rig.broken(fault):
+    with rig.broken(fault, prove=False):
         rig.cold()
         exchanges = rig.together(AT_ONCE, "/items")
     healed = now()
@@ -41,7 +41,7 @@ def test_after_every_fault_the_next_request_is_served(rig: Rig, expect: Expect, 
 def test_a_thousand_faults_leave_nothing(rig: Rig, expect: Expect) -> None:
     """A thousand requests that meet faults of every kind leave no task, connection or descriptor, and no memory."""
     rig = rig.variant(request_timeout=DEADLINE_S)
-    one_round(rig, expect)  # what is made once and kept
+    one_round(rig, expect, times=2)  # what is made once and kept, and more at once than will come, for memory's peak
     before, resident = rig.at_rest(), rig.target.resident_bytes()
 
     answered = sum(one_round(rig, expect) for _ in range(ROUNDS))

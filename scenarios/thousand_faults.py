@@ -18,10 +18,14 @@ ROUNDS = 4
 WITHIN_S = 10.0  # wall seconds; the deadline is a fraction of one
 
 
-def one_round(rig: Rig, expect: Expect) -> int:
-    """`ROUND` requests and as many faults, each kind recovered from; how many of them came to an end."""
-    mixed = Route(*islice(cycle((*CUT, *ODD, *ENDLESS)), MIXED))
-    rounds: list[tuple[Fault, int]] = [(mixed, MIXED), (BlackHole("upstream"), STALLED), (Refused(), REFUSED)]
+def one_round(rig: Rig, expect: Expect, times: int = 1) -> int:
+    """``times`` `ROUND` requests and as many faults, each kind recovered from; how many of them came to an end."""
+    mixed = Route(*islice(cycle((*CUT, *ODD, *ENDLESS)), times * MIXED))
+    rounds: list[tuple[Fault, int]] = [
+        (mixed, times * MIXED),
+        (BlackHole("upstream"), times * STALLED),
+        (Refused(), times * REFUSED),
+    ]
     ended = 0
     for fault, count in rounds:
         expect.recovers(rig)

@@ -131,7 +131,6 @@ class FrontDoor(Claims):
 
     def nothing_left(self, rig: Rig, before: Holdings) -> None:
         """The target holds no more tasks, connections and descriptors than ``before``, as it and the kernel say."""
-        rig.drop_kept_connections()
         try:
             poll_until(lambda: not rig.held().more_than(before), within_s=SETTLE_S, what="the target to let go")
         except HarnessError:

@@ -119,8 +119,8 @@ def _numbered(told: Sequence[Mapping[str, Any]], end: float) -> Iterator[Window]
 
 
 def phases(data: Mapping[str, Any], of_faults: Sequence[Window], end: float) -> list[Phase]:
-    """Every phase of the run, with the windows that began in it."""
-    return [
+    """Every phase of the run, with the windows that began in it; one that was cut short has only its windows."""
+    ended = [
         Phase(
             name=phase["name"],
             kind=phase["kind"],
@@ -130,3 +130,11 @@ def phases(data: Mapping[str, Any], of_faults: Sequence[Window], end: float) -> 
         )
         for phase in data["phases"]
     ]
+    names = [phase.name for phase in ended]
+    cut_short = {window.phase: window for window in reversed(of_faults) if window.phase not in names}
+    return [*ended, *(_cut_short(first, of_faults) for first in reversed(cut_short.values()))]
+
+
+def _cut_short(first: Window, of_faults: Sequence[Window]) -> Phase:
+    own = [window for window in of_faults if window.phase == first.phase]
+    return Phase(first.phase, "fault", first.extent, f"not measured to its end, {first.when}", own)

@@ -90,6 +90,19 @@ def test_a_window_that_was_never_healed_lasts_to_the_end() -> None:
     assert "18.7 s to the end" == windows[1].when
 
 
+def test_a_phase_that_was_cut_short_is_still_in_the_timeline() -> None:
+    """
+    Its fault was in force, so it has a row, and the row says that it was not measured to its end.
+    """
+    data = cut_short(a_run())
+
+    rows = timeline.phases(data, timeline.windows(data, 60), 60)
+
+    assert ["after slow", "upstream refuses"] == [row.name for row in rows[-2:]]
+    assert "not measured to its end, 18.7 s to the end" == rows[-1].when
+    assert ["refused on upstream"] == [row.faults for row in rows[-1:]]
+
+
 def test_a_run_cut_short_ends_with_its_series() -> None:
     """
     The axis is that of what was measured, not that of the phases which were ended.

@@ -15,7 +15,7 @@ APART_MS, APART = 50.0, 0.2  # response and service time differ when by more tha
 REACHED, REFUSED = "reached the upstream", "were refused there"
 ATTEMPT_LOOKS = {REACHED: "reached", REFUSED: "error-1"}
 OF_CONTROL = ("control", "band")
-LOOKS = 8  # of errors: the stylesheet has so many
+LOOKS = 9  # of errors: the stylesheet has so many
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 NOTHING = "–"
+SHORT_S = 120  # seconds are easier to read than minutes up to here
 TIMES = "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"
 
 
@@ -38,7 +39,7 @@ def seconds(value: float | None) -> str:
 
 def clock(value: int, end_s: float) -> str:
     """A moment on the axis: seconds in short runs, minutes and hours in longer ones."""
-    if end_s <= 120:
+    if end_s <= SHORT_S:
         return f"{value} s" if value else "0"
     hours, rest = divmod(value, 3600)
     minutes, left = divmod(rest, 60)
@@ -46,7 +47,10 @@ def clock(value: int, end_s: float) -> str:
 
 
 def span(from_s: float, to_s: float | None) -> str:
-    """``5.3–9.4 s``; an open end is said to be one."""
+    """``5.3–9.4 s``, ``2:10–2:45`` in a longer run; an open end is said to be one."""
+    last = from_s if to_s is None else to_s
+    if last > SHORT_S:
+        return f"{clock(int(from_s), last)}{' to the end' if to_s is None else f'–{clock(int(last), last)}'}"
     return f"{from_s:.1f} s to the end" if to_s is None else f"{from_s:.1f}–{to_s:.1f} s"
 
 

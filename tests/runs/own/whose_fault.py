@@ -107,9 +107,11 @@ def test_link_disabled_by_somebody_else(rig: Rig, gate: Gate, expect: Expect) ->
 
 @pytest.mark.error_path("health-goes-down")
 def test_fault_healed_by_somebody_else(rig: Rig, gate: Gate, expect: Expect) -> None:
-    with rig.broken(AnswerLost()):
+    with rig.broken(AnswerLost()) as fault:
+        pending = rig.begin("GET", "/items")
+        fault.wait_for(1, within_s=5)
         gate.heal(rig.link("upstream").name)
-        expect.equal("status", 504, rig.get("/items").status)
+        expect.equal("status", 504, pending.exchange().status)
 
 
 @pytest.mark.error_path("timeout-write")

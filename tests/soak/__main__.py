@@ -69,7 +69,7 @@ def _round(rounds: Rounds, given: argparse.Namespace, number: int, out: Path) ->
     command += ["-p", "tests.soak.shuffled", "-n", str(given.workers), "--dist", "worksteal"]
     command += ["--speed", given.speed, "--seed", str(seed), "--out", str(out), "--only", given.only]
     began = now()
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=ROUND_S, check=False).stdout
+    said = _run(command)
     results = out / "results.json"
     if not results.exists():
         rounds.unfinished.append(said)
@@ -79,6 +79,14 @@ def _round(rounds: Rounds, given: argparse.Namespace, number: int, out: Path) ->
     rounds.add(data)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in data["summary"].items() if count)
     print(f"round {number} (seed {seed}): {counts} in {now() - began:.1f} s", flush=True)
+
+
+def _run(command: list[str]) -> str:
+    """Run it; what it said.  One that takes too long is ended, and with it, by its wardens, all that it started."""
+    try:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=ROUND_S, check=False).stdout
+    except subprocess.TimeoutExpired:
+        return f"it was ended after {ROUND_S:g} s"
 
 
 def _tell(rounds: Rounds, asked: int) -> int:

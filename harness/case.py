@@ -24,6 +24,7 @@ class Case:
     notes: list[str] = field(default_factory=list)
     timed: list[tuple[float, float]] = field(default_factory=list)  # from when to when a claim about time was made
     timed_claim: int = -1  # the number of the last claim about time
+    late_s: float = math.inf  # by how much that claim is broken
     stall_s: Callable[..., float] = lambda *_: 0.0  # `harness.traffic.lag.LagMonitor.worst`
     lost_s: Callable[..., float] = lambda *_: 0.0  # `harness.traffic.lag.LagMonitor.lost`
     check_links: Callable[[], None] = lambda: None  # raises HarnessError when our own part of the way is broken
@@ -34,9 +35,13 @@ class Case:
         if not holds:
             raise ContractViolation(expected, actual)
 
-    def time(self, since: float = 0.0, until: float = math.inf) -> None:
-        """A claim is about time, measured between two moments of `harness.clock.now`: a stall then makes it void."""
+    def time(self, since: float = 0.0, until: float = math.inf, late_s: float = math.inf) -> None:
+        """A claim is about time, measured between two moments of `harness.clock.now`: a stall then makes it void.
+
+        ``late_s``: the wall seconds by which it is broken, where it is that and that is known.
+        """
         self.timed.append((since, until))
+        self.late_s = late_s
         self.timed_claim = len(self.claims)
 
     @property

@@ -228,22 +228,24 @@ class Rig(Leftovers, Bytewise):
         self.progress.say(f"waiting {target_s:g} s of the target for {why}")
         poll_until(lambda: now() >= until, within_s=until - now() + 1, what=why)
 
-    def after_tries(self, fault: Witness, count: int) -> None:
+    def after_tries(self, fault: Witness, count: int, waits_s: Sequence[float] = ()) -> None:
         """Return when a refusing fault met ``count`` tries; where they cannot be counted, by the documented waits.
+
+        ``waits_s`` are the waits of a target that was given others, in target seconds.
 
         ContractViolation when it met fewer, and some: the target does not try so often.
         """
+        waits = waits_s or self.retries.waits_s
         if fault.counted:
-            self._await_tries(fault, count)
+            self._await_tries(fault, count, self.clock.wall(sum(waits)) + SETTLE_S)
         else:
-            waits = self.retries.waits_s
             self.expire(
                 sum(waits[: count - 1]) + waits[count - 1] / 2, f"{count} tries, which cannot be counted here"
             )
 
-    def _await_tries(self, fault: Witness, count: int) -> None:
+    def _await_tries(self, fault: Witness, count: int, within_s: float) -> None:
         try:
-            fault.wait_for(count, within_s=self.clock.wall(sum(self.retries.waits_s)) + SETTLE_S)
+            fault.wait_for(count, within_s=within_s)
         except HarnessError as exc:
             if not fault.hits():
                 raise
@@ -356,6 +358,13 @@ class Rig(Leftovers, Bytewise):
         return ended(lambda port: self.variants.spawn(port, environment), taken=False)
 
     # Other settings
+
+    def with_waits_of(self, wall_s: float) -> tuple[Rig, list[float]]:
+        """The same target with a retry delay of at least ``wall_s`` wall seconds, and its waits in target seconds."""
+        waits = self.retries.waits_s
+        delay_s = max(waits[0], self.clock.target(wall_s))
+        slower = [wait * delay_s / waits[0] for wait in waits]
+        return self.variant(retry_delay=delay_s, request_timeout=sum(slower) + self.deadline_s), slower
 
     def unhurried(self) -> Rig:
         """The same target with its deadline in our seconds, so that what is to end sooner is not ended by it."""

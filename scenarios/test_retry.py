@@ -21,11 +21,11 @@ from harness.verdicts.timing import SCHEDULING_S
 @pytest.mark.lasts(6)
 def test_a_backend_back_before_the_last_retry_is_reached_by_it(rig: Rig, expect: Expect) -> None:
     """A GET that is refused until just before the last retry is served by that retry, after the documented waits."""
-    waits = rig.retries.waits_s
+    rig, waits = rig.with_waits_of(SCHEDULING_S)  # between the last two tries there is time to heal
 
     with rig.broken(Refused()) as fault:
         pending = rig.begin("GET", "/items")
-        rig.after_tries(fault, rig.retries.max)
+        rig.after_tries(fault, rig.retries.max, waits)
     exchange = pending.exchange()
 
     expect.served(exchange)
@@ -55,9 +55,7 @@ def test_a_backend_refused_for_good_is_tried_four_times(rig: Rig, expect: Expect
 @pytest.mark.error_path("retry-exhausted")
 def test_the_waits_grow_by_the_same_step(rig: Rig, expect: Expect) -> None:
     """The waits are 1, 2 and 3 times the delay, seen where one step is longer than this machine may hold us up."""
-    step_s = max(rig.retries.waits_s[0], rig.clock.target(2 * SCHEDULING_S))
-    waits = [wait * step_s / rig.retries.waits_s[0] for wait in rig.retries.waits_s]
-    rig = rig.variant(retry_delay=step_s, request_timeout=sum(waits) + rig.deadline_s)
+    rig, waits = rig.with_waits_of(2 * SCHEDULING_S)
 
     with rig.broken(Refused()):
         exchange = rig.get("/items")

@@ -64,7 +64,7 @@ def _judged(case: Case, raised: BaseException | None) -> BaseException | None:
     if not (raised is None or isinstance(raised, ContractViolation)):
         return raised
     stall_s = case.disturbed_s
-    if raised and stall_s <= SCHEDULING_S < case.withheld_s:
+    if raised and stall_s <= SCHEDULING_S and case.withheld_s > min(SCHEDULING_S, case.late_s):
         return Disturbed(f"this machine kept us waiting {case.withheld_s:.3f} s in all, when {raised}")
     if stall_s <= SCHEDULING_S:
         return _ours(case, raised) or raised if raised else None

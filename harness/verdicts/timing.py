@@ -43,8 +43,9 @@ class Timing(Claims):
     ) -> None:
         """A stall of this machine makes things late, never early: an upper bound that was kept needs no quiet one."""
         holds = self._within(wall_s, at_least_s, at_most_s)
+        late_s = wall_s - self._rig.clock.wall(at_most_s) - SCHEDULING_S
         if at_least_s > 0 or not holds:
-            self._case.time(*measured)
+            self._case.time(*measured, late_s=late_s if late_s > 0 else math.inf)
         self.that(
             holds,
             f"{what} {at_least_s:g} s to {at_most_s:g} s (+ {SCHEDULING_S:g} s of scheduling)",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from tests.mutants.families import (
     cors,
+    door,
     errors,
     forwarding,
+    framing,
     health,
+    leaks,
+    logs,
     production,
     program,
     retries,
@@ -15,7 +19,21 @@ from tests.mutants.families import (
 )
 from tests.mutants.mutant import MUTANTS
 
-FAMILIES = (retries, writes, health, timeouts, errors, production, cors, forwarding, program)
+FAMILIES = (
+    retries,
+    writes,
+    health,
+    timeouts,
+    errors,
+    production,
+    cors,
+    forwarding,
+    framing,
+    door,
+    logs,
+    leaks,
+    program,
+)
 IN_ORDER = tuple(one for family in FAMILIES for one in MUTANTS.values() if family.__name__.endswith(f".{one.family}"))
 
 __all__ = ["FAMILIES", "IN_ORDER", "MUTANTS"]

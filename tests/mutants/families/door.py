@@ -1,0 +1,119 @@
+"""Mistakes at the front door: what is let in, and where it may go from there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxy_under_test import frontdoor, headers, target
+from proxy_under_test.forward import Parts
+from proxy_under_test.headers import RequestIds
+from proxy_under_test.server.protocol import ClientProtocol
+from tests.mutants.mutant import mutant
+from tests.mutants.seams import Change, around, parts, replace, settings
+
+
+@mutant("door-path-escape")
+def dots_passed() -> None:
+    """A path with .. is passed on, and the backend follows it out of the API."""
+    replace(target, "_refuse_escapes", lambda _: None)
+
+
+@mutant("door-path-escape")
+def only_plain_dots_refused() -> None:
+    """Only ".." as it stands is looked for; the backend decodes %2e%2e."""
+
+    def plain(rest: bytes) -> None:
+        target._refuse_dots(rest)
+
+    replace(target, "_refuse_escapes", plain)
+
+
+@mutant("door-method")
+def every_method_passed() -> None:
+    """TRACE and whatever else anybody makes up is passed on."""
+    replace(frontdoor, "METHODS", frontdoor.METHODS | {"TRACE", "CONNECT", "PROPFIND", "BREW"})
+
+
+@mutant("door-loop")
+def loop_not_seen() -> None:
+    """Via is written and never read, so a proxy that is its own upstream asks itself until something gives."""
+    replace(frontdoor, "check_loop", lambda *_: None)
+
+
+@mutant("door-twin-fields")
+def twin_fields_passed() -> None:
+    """A name with an underscore passes, and is another header's twin to many a backend."""
+
+    @parts
+    def _(made: Parts) -> None:
+        write = made.forward_request
+
+        def with_twins(fields: Any, *args: Any) -> Any:
+            twins = [field for field in fields if b"_" in field[0]]
+            return [*write(fields, *args), *twins]
+
+        made.forward_request = with_twins
+
+
+@mutant("limit-header")
+def no_header_limit() -> None:
+    """The header section may be as large as the client likes."""
+    settings(header_limit=1 << 30, header_count_limit=1 << 20)
+
+
+@mutant("limit-fields")
+def no_field_limit() -> None:
+    """The header section is bounded in bytes, and not in fields."""
+    settings(header_count_limit=1 << 20)
+
+
+@mutant("limit-target")
+def long_target_is_431() -> None:
+    """The target counts among the headers, and no client is told which of them was too long."""
+    settings(target_limit=65_536)
+
+
+@mutant("limit-slow-head")
+def slow_heads_awaited() -> None:
+    """A client may take its time with the headers, and a few thousand of them take all there is."""
+    replace(ClientProtocol, "_start_head_timer", lambda _: None)
+
+
+@mutant("header-request-id")
+def any_request_id_believed() -> None:
+    """The client's request id is passed on whatever it holds."""
+
+    @around(RequestIds, "__call__")
+    def _(make: Change, self: RequestIds, given: bytes | None) -> bytes:
+        new: bytes = given.decode("latin-1").encode("ascii", "replace") if given else make(self, given)
+        return new
+
+
+@mutant("header-spoofed")
+def real_ip_believed() -> None:
+    """X-Real-IP is passed on as the client wrote it."""
+
+    @parts
+    def _(made: Parts) -> None:
+        write = made.forward_request
+
+        def believing(fields: Any, *args: Any) -> Any:
+            told = [field for field in fields if field[0] == b"x-real-ip"]
+            return [*(field for field in write(fields, *args) if not told or field[0] != b"x-real-ip"), *told]
+
+        made.forward_request = believing
+
+
+@mutant("header-connection-trick")
+def connection_strips_our_own() -> None:
+    """What Connection names is dropped last, so that a client can strip what the proxy says of it."""
+
+    @parts
+    def _(made: Parts) -> None:
+        write = made.forward_request
+
+        def stripped(fields: Any, found: dict[bytes, bytes], *args: Any) -> Any:
+            named = headers.named_by(found.get(b"connection", b""))
+            return [field for field in write(fields, found, *args) if field[0] not in named]
+
+        made.forward_request = stripped

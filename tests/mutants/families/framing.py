@@ -1,0 +1,82 @@
+"""Mistakes about framing: where a message ends, on either side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from proxy_under_test import frontdoor
+from proxy_under_test.causes import Cause, UpstreamFailure
+from proxy_under_test.transport import framing
+from proxy_under_test.transport.connection import Connection
+from tests.mutants.mutant import mutant
+from tests.mutants.seams import Change, around, replace
+
+
+@mutant("malformed-chunked-cut")
+def cut_body_passed_as_whole() -> None:
+    """The end of the connection is taken for the end of the body, whatever was announced."""
+
+    @around(Connection, "_ended")
+    def _(ended: Change, self: Connection, error: Exception | None) -> None:
+        if self.head_done and self._failure is None:
+            self.complete = True
+            return
+        ended(self, error)
+
+
+@mutant("malformed-interim-storm")
+def interim_taken_for_final() -> None:
+    """The first head that comes is taken for the answer, also a 1xx that only announces it."""
+
+    @around(Connection, "_pass_over_interim")
+    def _(_: Change, self: Connection, status: int) -> None:
+        self.status, self.headers = status, ()
+        self.head_done = self.complete = True
+
+
+@mutant("malformed-header-size")
+def head_without_limit() -> None:
+    """The response's head is read into memory to its end, however long it is."""
+
+    @around(Connection, "data_received")
+    def _(received: Change, self: Connection, data: bytes) -> None:
+        self._head_limit = 1 << 40
+        received(self, data)
+
+
+@mutant("malformed-status-line")
+def any_status_passed() -> None:
+    """A status that no client knows is passed on."""
+
+    @around(Connection, "_judge_head")
+    def _(_: Change, self: Connection, status: int) -> int:
+        return framing.body_length(self._method, status, self._fields)
+
+
+@mutant("smuggle-host")
+def host_not_looked_at() -> None:
+    """Host is not needed to find the one upstream, so nobody looks at it."""
+    replace(frontdoor, "_is_host", lambda _: True)
+
+
+@mutant("smuggle-host")
+def first_host_wins() -> None:
+    """Of two Host fields one is taken, and the backend may take the other."""
+    replace(frontdoor, "SINGLE", frontdoor.SINGLE - {b"host"})
+    replace(frontdoor, "_is_host", lambda _: True)
+
+
+@mutant("malformed-coding")
+def any_coding_read_as_chunks() -> None:
+    """A transfer coding is taken for chunked, whatever it is called."""
+
+    def length(method: str, status: int, fields: Sequence[tuple[bytes, bytes]]) -> int:
+        try:
+            return framing_length(method, status, fields)
+        except UpstreamFailure as failure:
+            if failure.cause is not Cause.BAD_CODING:
+                raise
+            return framing.UNTIL_CLOSE
+
+    framing_length = framing.body_length
+    replace(framing, "body_length", length)

@@ -1,0 +1,45 @@
+"""Mistakes about what is left behind when a client leaves, or something breaks."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.flow_control import FlowControl
+
+from proxy_under_test.forward import Exchange, Forwarder
+from proxy_under_test.transport.connection import Connection
+from proxy_under_test.transport.pool import Pool
+from tests.mutants.mutant import mutant
+from tests.mutants.seams import Change, around
+
+
+@mutant("client-leaves-waiting")
+def upstream_goes_on_when_the_client_leaves() -> None:
+    """The upstream request is not cancelled with the client's, and the backend works for nobody."""
+
+    @around(Forwarder, "_serve")
+    async def _(serve: Change, self: Forwarder, exchange: Exchange, receive: Any) -> None:
+        await asyncio.shield(asyncio.ensure_future(serve(self, exchange, receive)))
+
+
+@mutant("client-aborts")
+def connections_left_open() -> None:
+    """A connection whose exchange was cancelled is neither kept nor closed."""
+    left: list[Connection] = []
+
+    @around(Pool, "take_back")
+    async def _(take_back: Change, self: Pool, connection: Connection) -> None:
+        if connection.head_done or connection.lost or connection._failure is not None:
+            await take_back(self, connection)
+            return
+        left.append(connection)
+
+
+@mutant("client-slow-reader")
+def no_back_pressure() -> None:
+    """What the client does not take is kept for it, without bound."""
+
+    @around(FlowControl, "drain")
+    async def _(_: Change, self: FlowControl) -> None:
+        return

@@ -85,9 +85,12 @@ def test_a_lookalike_of_a_host_with_dots_is_another_origin(rig: Rig, expect: Exp
 
 
 @pytest.mark.error_path("cors-on-error")
-@pytest.mark.parametrize("refused", ["GET /../secret", "TRACE /items", "GET /" + "x" * 100_000])
+@pytest.mark.parametrize("refused", ["GET /../secret", "TRACE /items", "GET /" + "x" * 20_000])
 def test_a_refusal_at_the_door_can_be_read_by_the_page_that_asked(rig: Rig, expect: Expect, refused: str) -> None:
-    """What the proxy itself refuses, before anything goes upstream, carries the CORS headers too."""
+    """What the proxy itself refuses, before anything goes upstream, carries the CORS headers too.
+
+    The long target fits one segment of loopback: a proxy that refuses a longer one may not have met the Origin yet.
+    """
     method, _, path = refused.partition(" ")
 
     exchange = rig.tell(rig.head(method, path, f"Origin: {rig.allowed_origin}"))

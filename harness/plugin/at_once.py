@@ -24,7 +24,7 @@ from harness.plugin.session import RUN, WORKER_INPUT, Run
 FORK = multiprocessing.get_context("fork")
 STARTING_MOST = (os.cpu_count() or 1) + 1
 CONTROLLERS = ("errorpath-controller", "terminalreporter")  # plugins that only the controller needs
-BEGAN, REPORT = "began", "report"
+BEGAN, REPORT, DONE = "began", "report", "done"
 CRASHED: Any = "???"  # xdist's phase for a test during which the worker died
 
 
@@ -56,8 +56,9 @@ class AtOnce:
                     if isinstance(ready, Connection) and not workers[ready].hear(waiting):
                         workers.pop(ready).close(self._run)
         finally:
-            for worker in workers.values():  # interrupted: the wardens end what each started
-                worker.kill()
+            for process in multiprocessing.active_children():  # interrupted, perhaps just after a fork
+                process.kill()  # the wardens end what it started
+                process.join()
         return True
 
 
@@ -87,14 +88,14 @@ class _Worker:
         hook, config = self._session.config.hook, self._session.config
         try:
             kind, data = self.connection.recv()
-        except (EOFError, ConnectionResetError):
+            if kind == DONE:
+                self._at = waiting.popleft() if waiting else None
+                self.connection.send(self._at)
+        except (EOFError, OSError):  # it has died
             return False
         self.starting = False
         if kind == REPORT:
             hook.pytest_runtest_logreport(report=hook.pytest_report_from_serializable(config=config, data=data))
-        elif kind != BEGAN:  # it is through with one
-            self._at = waiting.popleft() if waiting else None
-            self.connection.send(self._at)
         return True
 
     def close(self, run: Run) -> None:
@@ -109,12 +110,6 @@ class _Worker:
         elif self._process.exitcode:
             run.results.troubled = True
 
-    def kill(self) -> None:
-        """End it now."""
-        self._process.kill()
-        self._process.join()
-        self.connection.close()
-
 
 def _work(
     session: pytest.Session, told: dict[str, Any], connection: Connection, controllers: Connection, controller: int
@@ -122,12 +117,19 @@ def _work(
     """The worker's side: run the scenarios whose numbers come, until there are no more."""
     controllers.close()
     _become_worker(session, told, controller)
+    try:
+        _run(session, connection)
+    except (EOFError, OSError):
+        os._exit(1)  # the controller has died, and nobody is left to hear of anything
+
+
+def _run(session: pytest.Session, connection: Connection) -> None:
     session.config.pluginmanager.register(_Reporter(session.config, connection), "errorpath-fork")
     rest = _Rest.from_parent(session, name="rest")
     while (number := connection.recv()) is not None:
         item = session.items[number]
         session.config.hook.pytest_runtest_protocol(item=item, nextitem=rest)
-        connection.send(("done", None))
+        connection.send((DONE, None))
     session._setupstate.teardown_exact(None)
 
 

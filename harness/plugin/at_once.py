@@ -22,7 +22,7 @@ from harness.plugin import ctrl_c, orphan
 from harness.plugin.session import RUN, WORKER_INPUT, Run
 
 FORK = multiprocessing.get_context("fork")
-STARTING_MOST = (os.cpu_count() or 1) + 1
+STARTING_MOST = max(1, (os.cpu_count() or 1) // 2)  # the other half of the cores is for what is being timed
 CONTROLLERS = ("errorpath-controller", "terminalreporter")  # plugins that only the controller needs
 BEGAN, REPORT, DONE = "began", "report", "done"
 CRASHED: Any = "???"  # xdist's phase for a test during which the worker died

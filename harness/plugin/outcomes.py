@@ -57,13 +57,16 @@ def attach(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestRep
 def _judged(case: Case, raised: BaseException | None) -> BaseException | None:
     """What is to be judged.
 
-    A claim about time during which this machine stalled says nothing, kept or broken.  Short stalls that together
+    A claim about time during which this machine stalled says nothing, kept or broken; in real time a stall has to be
+    longer to spoil one that was kept (`Case.harmless_s`).  Short stalls that together
     are as long leave a promise kept and excuse one broken by time: what takes many steps waits at each.  And no
     promise was broken by the proxy when our own part of the way is.
     """
     if not (raised is None or isinstance(raised, ContractViolation)):
         return raised
     stall_s = case.disturbed_s
+    if raised is None and stall_s <= case.harmless_s:
+        return None
     if raised and stall_s <= SCHEDULING_S and case.withheld_s > min(SCHEDULING_S, case.late_s):
         return Disturbed(f"this machine kept us waiting {case.withheld_s:.3f} s in all, when {raised}")
     if stall_s <= SCHEDULING_S:

@@ -116,17 +116,17 @@ class System(Rig):
         """GET past the proxy."""
         return self.backend.get(path)
 
-    def until_health(self, code: int, *, status: str | None = None) -> Exchange:
-        """The backend's health once it says ``code`` (and ``status``); ContractViolation when it does not."""
-        self.progress.say(f"waiting for the backend's health to say {code} {status or ''}")
+    def until_health(self, code: int, *, status: str | None = None, word: str = "") -> Exchange:
+        """The backend's health once it says ``code``, ``status`` and ``word``; ContractViolation when it does not."""
+        self.progress.say(f"waiting for the backend's health to say {code} {status or word}")
         deadline = now() + SETTLE_S
         while True:
             exchange = self.backend.health()
-            if exchange.status == code and status in (None, exchange.json()["status"]):
+            if exchange.status == code and status in (None, exchange.json()["status"]) and word in exchange.text:
                 return exchange
             if now() > deadline:
                 raise ContractViolation(
-                    f"backend health {code} {status or ''}", f"{exchange.status} {exchange.body!r}"
+                    f"backend health {code} {status or word}", f"{exchange.status} {exchange.body!r}"
                 )
 
     def backend_log(self) -> str:

@@ -42,11 +42,15 @@ def test_a_thousand_faults_leave_nothing(rig: Rig, expect: Expect) -> None:
     """A thousand requests that meet faults of every kind leave no task, connection or descriptor, and no memory."""
     rig = rig.variant(request_timeout=DEADLINE_S)
     one_round(rig, expect, times=2)  # what is made once and kept, and more at once than will come, for memory's peak
-    before, resident = rig.at_rest(), rig.target.resident_bytes()
+    before = rig.at_rest()
 
-    answered = sum(one_round(rig, expect) for _ in range(ROUNDS))
+    for _ in range(2):  # a heap grows by a step now and then, which is no leak: that one comes again each time
+        resident = rig.target.resident_bytes()
+        answered = sum(one_round(rig, expect) for _ in range(ROUNDS))
+        expect.equal("requests that ended in time", ROUNDS * ROUND, answered)
+        if rig.target.resident_bytes() <= resident * (1 + (rig.process.growth_percent or 0) / 100):
+            break
 
-    expect.equal("requests that ended in time", ROUNDS * ROUND, answered)
     expect.recovers(rig)
     expect.nothing_left(rig, before)
     expect.grew_little(rig, resident, rig.process.growth_percent or 0)

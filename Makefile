@@ -24,7 +24,7 @@ real: $(READY)  ## the documented numbers literally, in real time: 1, 2, 3, 5 an
 # generator keep both cores busy by themselves, so nothing else is timed beside them.
 test: lint types $(READY)  ## lint, format, strict types, laws and every test
 	@$(BIN)/python -m pytest tests --ignore=tests/load -n $${WORKERS:-2} $(ARGS)
-	@$(BIN)/python -m pytest tests/load -n 1 $(ARGS)
+	@$(BIN)/python -m pytest tests/load -n $${WORKERS:-2} $(ARGS)
 
 lint: $(READY)  ## ruff: lint and format
 	@$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
-from harness.clock import now
+from harness.clock import now, poll_until
 from tests.backend.rig import START_S, Program, Rig, accounts_locked, await_waiting, rows
 
 GRACE_S = 2.0  # a busy machine
@@ -61,8 +61,11 @@ def test_log_is_a_file_of_json_lines(rig: Rig) -> None:
     with rig.backend.client() as client:
         client.get("/api/users/profile?password=hidden", headers={"X-Request-ID": request_id})
 
-    text = (Path(rig.program.settings["LOG_DIR"]) / "combined.log").read_text("utf-8")
+    log = Path(rig.program.settings["LOG_DIR"]) / "combined.log"
+    # The line is written when the request is over, which is after the client has the answer.
+    poll_until(lambda: request_id in log.read_text("utf-8"), within_s=GRACE_S, what="the line")
 
+    text = log.read_text("utf-8")
     lines = [line for line in map(json.loads, text.splitlines()) if line.get("request_id") == request_id]
     assert [(line["event"], line["path"], line["status"]) for line in lines] == [
         ("request", "/api/users/profile", 401)

@@ -84,6 +84,11 @@ class Conversation:
         self.reset_on_stop = False
 
     @property
+    def kept(self) -> bool:
+        """Whether it was asked before and waits for a next request; one just opened, to be asked at once, is not."""
+        return self.idle and self._requests > 0
+
+    @property
     def bytes_sent(self) -> int:
         """Bytes handed to the kernel so far."""
         wire: Wire | None = getattr(self, "_wire", None)  # None until it runs

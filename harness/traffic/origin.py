@@ -11,7 +11,7 @@ import contextlib
 import errno
 import functools
 import socket
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
 from harness.errors import HarnessError
@@ -108,7 +108,7 @@ class Origin:
     def reset(self) -> None:
         """Default behaviours, open again, all records forgotten; attempts still being answered are cut with RST."""
         self._script.default()
-        self._call(self._drop(idle=False, rst=True))
+        self._call(self._drop(_busy, rst=True))
         self.open()
         self._recording.forget()
 
@@ -180,8 +180,11 @@ class Origin:
             self.open()
 
     def close_idle_connections(self, *, rst: bool = False) -> int:
-        """Close every kept-alive connection that waits for a request; returns how many."""
-        return self._call(self._drop(idle=True, rst=rst))
+        """Close every kept-alive connection that waits for a next request; returns how many.
+
+        One that was opened and not asked yet stays: its request may be on its way, and be lost by our doing.
+        """
+        return self._call(self._drop(_kept, rst=rst))
 
     def stop(self) -> None:
         """Close everything and end the thread; calling it twice is harmless."""
@@ -195,8 +198,8 @@ class Origin:
             self._held = []
 
     def _drop_all(self) -> None:
-        self._call(self._drop(idle=True, rst=False))
-        self._call(self._drop(idle=False, rst=False))
+        self._call(self._drop(_idle, rst=False))
+        self._call(self._drop(_busy, rst=False))
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.call(work, within_s=CALL_WITHIN_S, what=f"a change of the origin on port {self.port}")
@@ -254,12 +257,24 @@ class Origin:
         if not task.cancelled() and task.exception() is not None:
             self._failures.append(repr(task.exception()))
 
-    async def _drop(self, *, idle: bool, rst: bool) -> int:
-        chosen = [task for task, conversation in self._serving.items() if conversation.idle == idle]
+    async def _drop(self, which: Callable[[Conversation], bool], *, rst: bool) -> int:
+        chosen = [task for task, conversation in self._serving.items() if which(conversation)]
         for task in chosen:
             self._serving[task].reset_on_stop = rst
         await _end(chosen)
         return len(chosen)
+
+
+def _idle(conversation: Conversation) -> bool:
+    return conversation.idle
+
+
+def _busy(conversation: Conversation) -> bool:
+    return not conversation.idle
+
+
+def _kept(conversation: Conversation) -> bool:
+    return conversation.kept
 
 
 class _Script:

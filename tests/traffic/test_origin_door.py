@@ -104,9 +104,9 @@ def test_connections_can_outlive_the_listener(origin: Origin) -> None:
 
 @pytest.mark.parametrize(("rst", "end"), [(False, "fin"), (True, "reset")])
 def test_idle_connections_are_closed_at_will(origin: Origin, rst: bool, end: str) -> None:
-    """Only the one that waits for a request is closed; the one being answered is not."""
-    origin.script(route=[replies.ok(), replies.silent()])
-    with connected(origin.port) as idle, connected(origin.port) as busy:
+    """Only the one that waits for a next request is closed; one being answered is not, nor one just opened."""
+    origin.script(route=[replies.ok(), replies.silent(), replies.ok()])
+    with connected(origin.port) as idle, connected(origin.port) as busy, connected(origin.port) as opened:
         idle.sendall(GET)
         exactly(idle, 66)
         busy.sendall(GET)
@@ -119,6 +119,8 @@ def test_idle_connections_are_closed_at_will(origin: Origin, rst: bool, end: str
         assert (closed, everything(idle)) == (1, (b"", end))
         with pytest.raises(TimeoutError):
             busy.recv(1)
+        opened.sendall(GET)
+        assert exactly(opened, 66).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("host", HOSTS)

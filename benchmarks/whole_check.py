@@ -50,7 +50,12 @@ def _check(*options: str) -> float:
         command = [sys.executable, "-m", "harness", "check", "--out", folder, *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         taken = time.monotonic() - began
-        summary = json.loads((Path(folder) / "results.json").read_text("utf-8"))["summary"]
+        results = json.loads((Path(folder) / "results.json").read_text("utf-8"))
         if done.returncode != 0:
-            raise HarnessError(f"errorpath check ended with {done.returncode}: {summary}")
+            rest = [
+                f"{row['id']} {row['verdict']}: {row['expected']}; {row['actual']}"
+                for row in results["paths"]
+                if row["verdict"] not in ("pass", "n/a")
+            ]
+            raise HarnessError("\n".join([f"errorpath check ended with {done.returncode}", *rest]))
         return taken

@@ -23,6 +23,10 @@ def refused(why: MalformedRequest) -> Behaviour:
 class Director(Protocol):
     """Says what happens to the next attempt."""
 
+    @property
+    def route(self) -> object:
+        """The script of the route; another object when it was told anew."""
+
     def is_probe(self, target: str) -> bool:
         """Whether ``target`` is the health path."""
 
@@ -80,6 +84,7 @@ class Conversation:
         self._number = recording.opened(now(), sock.getpeername()[:2])
         self._requests = 0
         self._next: Behaviour | None = None
+        self._next_of: object = None  # the route's script that said so; another one knows nothing of it
         self.idle = False
         self.reset_on_stop = False
 
@@ -140,10 +145,11 @@ class Conversation:
         keys = head.all(KEY_HEADER.encode())
         key = keys[0].decode("latin-1") if keys else None
         is_probe = self._director.is_probe(head.target)
-        behaviour = self._next or self._director.for_request(is_probe, key)
+        told = self._director.route
+        behaviour = (self._next if self._next_of is told else None) or self._director.for_request(is_probe, key)
         attempt = Attempt(key, now(), head.method, head.target, head.headers, self._number, is_probe, head.raw)
         await self._play(playing, behaviour, attempt)
-        self._next = playing.next_on_connection
+        self._next, self._next_of = playing.next_on_connection, told
 
     async def _play(self, playing: Playing, behaviour: Behaviour, attempt: Attempt) -> None:
         number = self._recording.attempted(replace(attempt, outcome=behaviour.name))

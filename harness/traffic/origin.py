@@ -98,6 +98,8 @@ class Origin:
     ) -> None:
         """Behaviours for the route and for the health path; what is not given stays as it is.
 
+        A new route also ends what a behaviour before said of the next request on its connection.
+
         Each attempt takes the next one, the last one repeats; ``each_request`` gives each request key its own turn.
         """
         if route is not None:

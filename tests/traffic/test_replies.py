@@ -198,6 +198,20 @@ def test_a_kept_connection_can_be_reset_on_its_next_request(origin: Origin) -> N
     assert second == (b"", "reset")
 
 
+def test_a_new_script_ends_what_was_to_come_on_a_connection(origin: Origin) -> None:
+    """A connection that was to be closed on reuse is one as any other once the origin is told something else."""
+    origin.script(route=[replies.close_on_reuse(replies.ok())])
+
+    with connected(origin.port) as client:
+        client.sendall(GET)
+        exactly(client, len(OK))
+        origin.script(route=[replies.ok()])
+        client.sendall(GET)
+        second = exactly(client, len(OK))
+
+    assert second == OK
+
+
 def test_a_request_is_reset_in_the_middle_of_its_body(origin: Origin) -> None:
     """The origin takes one byte of the body and resets, whatever else comes."""
     origin.script(route=[replies.reset_mid_request()])

@@ -81,7 +81,7 @@ class Conversation:
         self._sock = sock
         self._director = director
         self._recording = recording
-        self._number = recording.opened(now(), sock.getpeername()[:2])
+        self.number = recording.opened(now(), sock.getpeername()[:2])
         self._requests = 0
         self._next: Behaviour | None = None
         self._next_of: object = None  # the route's script that said so; another one knows nothing of it
@@ -147,7 +147,7 @@ class Conversation:
         is_probe = self._director.is_probe(head.target)
         told = self._director.route
         behaviour = (self._next if self._next_of is told else None) or self._director.for_request(is_probe, key)
-        attempt = Attempt(key, now(), head.method, head.target, head.headers, self._number, is_probe, head.raw)
+        attempt = Attempt(key, now(), head.method, head.target, head.headers, self.number, is_probe, head.raw)
         await self._play(playing, behaviour, attempt)
         self._next, self._next_of = playing.next_on_connection, told
 
@@ -176,11 +176,11 @@ class Conversation:
             )
 
     def _unread_attempt(self) -> Attempt:
-        return Attempt(None, now(), "", "", [], self._number)
+        return Attempt(None, now(), "", "", [], self.number)
 
     def _note(self) -> None:
         self._recording.connection_is(
-            self._number,
+            self.number,
             requests=self._requests,
             bytes_sent=self._wire.bytes_sent,
             closed_by_peer_at=self._wire.peer_closed_at,

@@ -132,6 +132,10 @@ class Origin:
         """Every accepted connection; one still open shows what was known when its last request ended."""
         return self._recording.connections()
 
+    def stands(self, connection: int) -> bool:
+        """Whether neither side has ended the connection of this number, be its record forgotten or not."""
+        return any(conversation.number == connection for conversation in list(self._serving.values()))
+
     def bytes_sent(self) -> int:
         """Bytes handed to the kernel so far on the connections that stand, answers under way included."""
         return sum(conversation.bytes_sent for conversation in list(self._serving.values()))

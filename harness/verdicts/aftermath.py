@@ -6,13 +6,18 @@ log's (one record that says what happened), and the next request's, which gets i
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from harness.contract.model import Happened
+from harness.errors import HarnessError
 from harness.rig import Rig
 from harness.traffic.client import new_key
 from harness.traffic.exchange import Exchange
 from harness.verdicts.answers import Answers
 from harness.verdicts.logged import Logged
 from harness.verdicts.timing import Timing
+
+ARRIVED_S = 1.0  # wall seconds, which only a target takes that keeps the connection
 
 
 class Aftermath(Logged, Answers, Timing):
@@ -33,6 +38,9 @@ class Aftermath(Logged, Answers, Timing):
     def own_answer(self, rig: Rig, before: Exchange) -> None:
         """The next request gets the answer to itself, on another connection than the one of ``before``."""
         rig.until(lambda: rig.only_try(before).ended_at, "the origin to have said all it was to say")
+        broken = rig.only_try(before).connection
+        with suppress(HarnessError):  # what came after the answer may still be on its way to the target
+            rig.until(lambda: not rig.origin.stands(broken), "the broken connection to end", within_s=ARRIVED_S)
         following = rig.get(f"/next/{new_key()}")
         self.served(following)
         self.equal("target in the next answer", f"{rig.upstream_base}{following.path}", following.json()["target"])

@@ -1,7 +1,8 @@
 """``python -m tests.mutants.campaign``: every mutant through the paths that must catch it.
 
-Exit codes: 0 all caught, 1 one survived, 3 one could not be judged.  A mutant is caught when every path it names
-calls it a ``fail``; one whose paths could not tell (``invalid``) is checked once more, alone, and that is said.
+Exit codes: 0 all caught, 1 one survived, 2 none was chosen, 3 one could not be judged.  A mutant is
+caught when every path it names calls it a ``fail``; one whose paths could not tell (``invalid``) is checked once more,
+alone, and that is said.
 """
 
 from __future__ import annotations
@@ -67,6 +68,9 @@ def main() -> int:
     """Check the chosen mutants, print the table, write the document when it was all of them."""
     given = _arguments()
     mutants = chosen(given.words, given.sample, given.seed)
+    if not mutants:
+        print(f"no mutant has {' or '.join(given.words)} in its name or family; docs/mutants.md lists them")
+        return 2
     if given.targets:
         for mutant in mutants:
             print(target.write(mutant, given.targets))

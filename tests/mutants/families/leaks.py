@@ -43,3 +43,14 @@ def no_back_pressure() -> None:
     @around(FlowControl, "drain")
     async def _(_: Change, self: FlowControl) -> None:
         return
+
+
+@mutant("recovery-thousand-faults")
+def every_failure_kept() -> None:
+    """Failures are kept for a page of the latest ones, with their frames, and none is ever dropped."""
+    latest: list[BaseException] = []
+
+    @around(Forwarder, "_answer")
+    async def _(answer: Change, self: Forwarder, exchange: Exchange, failure: BaseException) -> None:
+        latest.append(failure)
+        await answer(self, exchange, failure)

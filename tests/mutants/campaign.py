@@ -1,8 +1,8 @@
 """``python -m tests.mutants.campaign``: every mutant through the paths that must catch it.
 
 Exit codes: 0 all caught, 1 one survived, 2 none was chosen, 3 one could not be judged.  A mutant is
-caught when every path it names calls it a ``fail``; one whose paths could not tell (``invalid``) is checked once more,
-alone, and that is said.
+caught when every path it names calls it a ``fail``; one whose paths could not tell (``invalid``) is checked once
+more, alone, and that is said.
 """
 
 from __future__ import annotations

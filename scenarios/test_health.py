@@ -7,7 +7,9 @@ import pytest
 from harness.clock import now
 from harness.faults.link import Refused
 from harness.faults.origin import Probe
+from harness.faults.process import Stopped
 from harness.rig import Rig
+from harness.system import BALANCE, System
 from harness.traffic.replies import delayed, garbage, healthy, unhealthy
 from harness.traffic.steps import Behaviour
 from harness.verdicts.expect import Expect
@@ -31,19 +33,19 @@ def test_a_backend_that_is_down_is_said_to_be_unavailable(rig: Rig, expect: Expe
 
 
 @pytest.mark.error_path("health-cached")
-def test_twenty_requests_cost_one_probe(rig: Rig, expect: Expect) -> None:
-    """Twenty requests within 5 s cost one health probe."""
+def test_a_hundred_requests_cost_one_probe(rig: Rig, expect: Expect) -> None:
+    """A hundred requests within 5 s, some after and some beside another, cost one health probe."""
     rig.prove_healthy()
     rig.cold()
     rig.forget()
 
-    exchanges = [rig.get("/items") for _ in range(20)]
+    exchanges = [rig.get("/items"), *(exchange for _ in range(9) for exchange in rig.together(11, "/items"))]
 
     for exchange in exchanges:
         expect.served(exchange)
     spent = rig.clock.target(exchanges[-1].ended - exchanges[0].started)
     expect.equal("probes within the cache's time", 1, rig.probes_within(rig.health.ttl_s))
-    expect.note(f"20 requests in {spent:.1f} s")
+    expect.note(f"{len(exchanges)} requests in {spent:.1f} s")
 
 
 @pytest.mark.error_path("health-expires")
@@ -106,6 +108,20 @@ def test_a_slow_probe_means_unavailable(rig: Rig, expect: Expect) -> None:
     expect.equal("tries on the route", 0, len(rig.origin_tries(exchange)))
 
 
+@pytest.mark.error_path("health-slow")
+def test_a_stopped_backend_is_unavailable_in_the_time_of_a_probe(system: System, expect: Expect) -> None:
+    """A backend that stands still (SIGSTOP) accepts the probe and says nothing: 503 after 3 s, not after 30 s."""
+    upstream = f"http://{system.upstream_address}"
+    rig = system.variant(upstream=upstream, health_timeout=system.health.timeout_s)
+
+    with system.broken(Stopped(system.backend.owned)):
+        exchange = rig.get(BALANCE)
+
+    expect.error(exchange, "unavailable")
+    expect.took(exchange, system.health.timeout_s, system.health.timeout_s + 1)
+    expect.recovers(system)
+
+
 @pytest.mark.error_path("health-error-status")
 @pytest.mark.parametrize("answer", [unhealthy(500), unhealthy(503), garbage()], ids=["500", "503", "garbage"])
 def test_a_probe_answered_with_an_error_means_unavailable(rig: Rig, expect: Expect, answer: Behaviour) -> None:
@@ -122,16 +138,16 @@ def test_a_probe_answered_with_an_error_means_unavailable(rig: Rig, expect: Expe
 
 
 @pytest.mark.error_path("health-one-probe")
-def test_fifty_cold_requests_cost_one_probe(rig: Rig, expect: Expect) -> None:
-    """Fifty requests at once on an expired cache wait for one probe together."""
-    rig = rig.unhurried()  # fifty at once keep this machine busy
-    all_there_s = 0.5  # wall seconds that the probe takes, so that all fifty come while it is under way
+def test_a_hundred_cold_requests_cost_one_probe(rig: Rig, expect: Expect) -> None:
+    """A hundred requests at once on an expired cache wait for one probe together."""
+    rig = rig.unhurried()  # so many at once keep this machine busy
+    all_there_s = 1.0  # wall seconds that the probe takes, so that all of them come while it is under way
     rig.prove_healthy()
     rig.cold()
     rig.forget()
 
     with rig.broken(Probe(delayed(all_there_s, healthy())), prove=False):
-        exchanges = rig.together(50, "/items")
+        exchanges = rig.together(100, "/items")
 
     expect.equal("statuses", {200}, {exchange.status for exchange in exchanges})
     expect.equal("probes", 1, len(rig.origin.probes()))

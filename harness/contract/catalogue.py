@@ -56,14 +56,14 @@ HEALTH = family(
     "health",
     """
 health-down | G | backend down, nothing cached | 503 unavailable within the probe's time, no attempt on the route | errors.unavailable
-health-cached | G | 20 requests within 5 s | 1 probe
+health-cached | G | 100 requests within 5 s | 1 probe
 health-expires | G | a request after 5 s | a new probe
 health-recovers | G | the backend comes back | served again at most 5 s later
 health-goes-down | G | the backend dies | the lag until "unavailable" measured, no request hangs
 health-fails-fast | G | 20 requests while the cached result is bad | 503 at once, with Retry-After; 1 probe, no try | errors.unavailable health.backoff
-health-slow | G | the probe answers after 3 s | 503 unavailable | errors.unavailable
+health-slow | G | the probe answers after 3 s, or never | 503 unavailable | errors.unavailable
 health-error-status | G | the probe answers 500, 503 or garbage | 503 unavailable | errors.unavailable
-health-one-probe | S | 50 cold requests at once | 1 probe |  | Google SRE, Cascading Failures
+health-one-probe | S | 100 cold requests at once | 1 probe |  | Google SRE, Cascading Failures
 health-bypass | G | the health route while cached bad | reaches the backend | health.bypass
 health-lookalike | S | /healthy and /x/health while cached bad | gated |  | RFC 3986 section 6.2
 backend-starting | G | refused at first, healthy after 4 s | 503 with Retry-After, then 200 without a restart | health.backoff

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 from harness.clock import poll_until
 from harness.environment.leash import Leash
 from harness.environment.privileges import ids_of
@@ -59,6 +61,13 @@ class Owned:
         if not self.alive():
             raise HarnessError(f"{self.name} cannot take signal {number}: it exited with {self.exit_code()}")
         os.kill(self.pid, number)
+
+    def stands_still(self) -> bool:
+        """Whether a signal has stopped it (SIGSTOP) and none has let it go on."""
+        try:
+            return bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
+        except psutil.NoSuchProcess:
+            return False
 
     def stop(self, within_s: float = 5.0) -> None:
         """End it and wait until it has gone: the polite signal, after ``within_s`` SIGKILL to all that it started."""

@@ -16,6 +16,7 @@ ELSEWHERE = {
     "OneAddress": "error-dual-stack",
     "ReadOnly": "database-read-only",
     "SessionsEnded": "database-terminated",
+    "Stopped": "health-slow",
 }
 
 

@@ -25,7 +25,7 @@ BANNER = re.compile(r"Server is running on http://localhost:(\d+)")
 MIGRATE = re.compile(r"python -m harness\.backend migrate")
 START_S = 30.0  # wall seconds; 0.7 s on an idle machine, several workers start theirs at once
 LOGIN = {"email": "demo@sora2.example", "password": "sora2-demo"}  # a seeded user of a development database
-POOL_SIZE = 4
+FEW_SESSIONS = 4  # of the API with PostgreSQL, so that a scenario can use all of them
 GONE_S = 5.0  # wall seconds until the kernel has ended a killed process
 LOGIN_S = 5.0  # wall seconds; a login takes 0.1 s on an idle machine
 
@@ -57,19 +57,23 @@ class Backend:
     env: Mapping[str, str]
 
     @classmethod
-    def start(cls, run: RunDirectory, servers: WorkerEndpoints, postgres: Link, redis: Link, clock: Clock) -> Backend:
+    def start(
+        cls,
+        run: RunDirectory,
+        servers: WorkerEndpoints,
+        postgres: Link,
+        redis: Link,
+        clock: Clock,
+        sessions: int = FEW_SESSIONS,
+    ) -> Backend:
         """Migrate the database past the link, then start the API behind the links.  Raises HarnessError.
 
-        Migrating is no part of what is examined: its bounds are in our seconds.
+        ``sessions`` is how many it has with PostgreSQL at most.  Migrating is no part of what is examined: its bounds
+        are in our seconds.
         """
         _migrate(run, _environment(run, servers, Clock(1.0)))
-        return cls._serve(run, servers, postgres, redis, clock)
-
-    @classmethod
-    def _serve(
-        cls, run: RunDirectory, servers: WorkerEndpoints, postgres: Link, redis: Link, clock: Clock
-    ) -> Backend:
         env = _environment(run, servers.through(postgres=postgres.listen, redis=redis.listen), clock)
+        env["DB_POOL_SIZE"] = str(sessions)
         owned = start(COMMAND, run=run, name="backend", env=env)
         port = poll_until(lambda: _port(owned), within_s=START_S, what="the backend's banner")
         client = Client(f"http://127.0.0.1:{port}")
@@ -177,7 +181,7 @@ def _environment(run: RunDirectory, servers: WorkerEndpoints, clock: Clock) -> d
         "REDIS_URL": servers.redis_url,
         "LOG_DIR": str(run.folder("backend-logs")),
         "INITIAL_CREDITS": "1000000",
-        "DB_POOL_SIZE": str(POOL_SIZE),
+        "DB_POOL_SIZE": str(FEW_SESSIONS),
         **{name: f"{clock.wall(seconds) * MS:.3f}" for name, seconds in BOUNDS_S.items()},
     }
 

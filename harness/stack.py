@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from harness.backend_process import Backend
+from harness.backend_process import FEW_SESSIONS, Backend
 from harness.case import Case
 from harness.environment import ports
 from harness.environment.endpoints import Endpoints, WorkerEndpoints, for_worker
@@ -51,6 +51,7 @@ class Stack:
     worker: str
     directory: RunDirectory
     progress: Progress
+    sessions: int = FEW_SESSIONS  # of the API with PostgreSQL
     _closing: ExitStack = field(default_factory=ExitStack)
     _targets: dict[Key, RunningTarget] = field(default_factory=dict)
     _clients: dict[str, Client] = field(default_factory=dict)
@@ -90,7 +91,8 @@ class Stack:
     def backend(self) -> Backend:
         """The real API on this worker's PostgreSQL and Redis, by way of links."""
         self.progress.say("starting the backend: migrations, then the API")
-        backend = Backend.start(self.directory, self.servers, self._postgres_link, self._redis_link, self.plan.clock)
+        links = self._postgres_link, self._redis_link
+        backend = Backend.start(self.directory, self.servers, *links, self.plan.clock, self.sessions)
         self._closing.callback(backend.stop)
         return backend
 

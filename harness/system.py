@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from harness.backend_process import POOL_SIZE, Backend, FreshBackend
+from harness.backend_process import Backend, FreshBackend
 from harness.clock import Clock, now
 from harness.environment.endpoints import WorkerEndpoints
 from harness.errors import ContractViolation, HarnessError
@@ -52,7 +52,7 @@ class System(Rig):
     @property
     def pool_size(self) -> int:
         """Connections to PostgreSQL that the backend has at most."""
-        return POOL_SIZE
+        return int(self.backend.env["DB_POOL_SIZE"])
 
     # Requests of a user who is logged in
 

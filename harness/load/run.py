@@ -29,6 +29,7 @@ from harness.stack import Stack
 from harness.system import System
 
 EXIT_INTERRUPTED = 130  # by Ctrl-C and by SIGTERM alike
+SESSIONS = 20  # of the API with PostgreSQL: the limit that is looked for is to be another one
 PATH = ErrorPath("load", "S", "load", "load", "load while faults come and go", "the gates hold")
 
 
@@ -87,7 +88,7 @@ def _stack(asked: LoadPlan) -> Iterator[tuple[Stack, Endpoints]]:
         try:
             endpoints = environment.start(directory)
             progress = Progress(directory.folder("progress") / "load.progress")
-            stack = Stack(asked.plan, endpoints, "load", directory, progress)
+            stack = Stack(asked.plan, endpoints, "load", directory, progress, sessions=SESSIONS)
             try:
                 yield stack, endpoints
             finally:

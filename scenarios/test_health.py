@@ -113,10 +113,13 @@ def test_a_stopped_backend_is_unavailable_in_the_time_of_a_probe(system: System,
     """A backend that stands still (SIGSTOP) accepts the probe and says nothing: 503 after 3 s, not after 30 s."""
     upstream = f"http://{system.upstream_address}"
     rig = system.variant(upstream=upstream, health_timeout=system.health.timeout_s)
+    first = rig.get(BALANCE, headers=system.session)
 
     with system.broken(Stopped(system.backend.owned)):
+        rig.cold()
         exchange = rig.get(BALANCE)
 
+    expect.served(first)
     expect.error(exchange, "unavailable")
     expect.took(exchange, system.health.timeout_s, system.health.timeout_s + 1)
     expect.recovers(system)

@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from benchmarks.figure import Figure
 from harness.environment.embedded import EmbeddedEnvironment
@@ -45,12 +43,13 @@ def _environment() -> float:
 
 
 def _check(*options: str) -> float:
-    with tempfile.TemporaryDirectory() as folder:
+    with RunDirectory.create() as run:
+        folder = run.folder("check")
         began = time.monotonic()
-        command = [sys.executable, "-m", "harness", "check", "--out", folder, *options]
+        command = [sys.executable, "-m", "harness", "check", "--out", str(folder), *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         taken = time.monotonic() - began
-        results = json.loads((Path(folder) / "results.json").read_text("utf-8"))
+        results = json.loads((folder / "results.json").read_text("utf-8"))
         if done.returncode != 0:
             rest = [
                 f"{row['id']} {row['verdict']}: {row['expected']}; {row['actual']}"

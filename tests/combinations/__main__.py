@@ -10,11 +10,11 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from harness.contract.catalogue import CATALOGUE
+from harness.environment.rundir import RunDirectory
 
 COMBINATIONS = (
     ("embedded", "embedded"),
@@ -35,8 +35,8 @@ def main() -> int:
     parser.add_argument("-n", dest="workers", default="auto")
     parser.add_argument("--out", type=Path, default=None, help="keep the results there")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        out = given.out or Path(folder)
+    with RunDirectory.create() as run:
+        out = given.out or run.folder("combinations")
         verdicts = {
             f"{env}/{toxiproxy}": check(env, toxiproxy, given.workers, out / f"{env}-{toxiproxy}")
             for env, toxiproxy in COMBINATIONS

@@ -13,7 +13,6 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.environment.rundir import RunDirectory
 from tests.mutants import document, target
 from tests.mutants.families import IN_ORDER
 from tests.mutants.mutant import Mutant
@@ -76,8 +76,8 @@ def main() -> int:
             print(target.write(mutant, given.targets))
         return 0
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="errorpath-mutants-") as folder:
-        outcomes = list(checked(mutants, given.out or Path(folder), given.jobs, whole=given.whole))
+    with RunDirectory.create() as run:
+        outcomes = list(checked(mutants, given.out or run.folder("mutants"), given.jobs, whole=given.whole))
     survived = [outcome for outcome in outcomes if outcome.survived]
     undecided = [outcome for outcome in outcomes if outcome.undecided and not outcome.survived]
     caught = len(outcomes) - len(survived) - len(undecided)

@@ -11,12 +11,12 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.clock import now
+from harness.environment.rundir import RunDirectory
 from tests.soak.rounds import Rounds, exit_code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,8 +27,8 @@ def main() -> int:
     """Run the rounds, tell what they say together."""
     given = _arguments()
     rounds = Rounds()
-    with tempfile.TemporaryDirectory(prefix="errorpath-soak-") as folder:
-        out: Path = given.out or Path(folder)
+    with RunDirectory.create() as run:
+        out: Path = given.out or run.folder("soak")
         for number in range(1, given.rounds + 1):
             with hog() if given.hog else _nothing():
                 _round(rounds, given, number, out / str(number))

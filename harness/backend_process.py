@@ -72,8 +72,7 @@ class Backend:
         are in our seconds.
         """
         _migrate(run, _environment(run, servers, Clock(1.0)))
-        env = _environment(run, servers.through(postgres=postgres.listen, redis=redis.listen), clock)
-        env["DB_POOL_SIZE"] = str(sessions)
+        env = _environment(run, servers.through(postgres=postgres.listen, redis=redis.listen), clock, sessions)
         owned = start(COMMAND, run=run, name="backend", env=env)
         port = poll_until(lambda: _port(owned), within_s=START_S, what="the backend's banner")
         client = Client(f"http://127.0.0.1:{port}")
@@ -173,7 +172,9 @@ class FreshBackend:
         return exchange if exchange.status == 200 else None
 
 
-def _environment(run: RunDirectory, servers: WorkerEndpoints, clock: Clock) -> dict[str, str]:
+def _environment(
+    run: RunDirectory, servers: WorkerEndpoints, clock: Clock, sessions: int = FEW_SESSIONS
+) -> dict[str, str]:
     return {
         "PORT": "0",
         "NODE_ENV": "development",
@@ -181,7 +182,7 @@ def _environment(run: RunDirectory, servers: WorkerEndpoints, clock: Clock) -> d
         "REDIS_URL": servers.redis_url,
         "LOG_DIR": str(run.folder("backend-logs")),
         "INITIAL_CREDITS": "1000000",
-        "DB_POOL_SIZE": str(FEW_SESSIONS),
+        "DB_POOL_SIZE": str(sessions),
         **{name: f"{clock.wall(seconds) * MS:.3f}" for name, seconds in BOUNDS_S.items()},
     }
 

@@ -27,9 +27,7 @@ class Case:
     late_s: float = math.inf  # by how much that claim is broken
     stall_s: Callable[..., float] = lambda *_: 0.0  # `harness.traffic.lag.LagMonitor.worst`
     lost_s: Callable[..., float] = lambda *_: 0.0  # `harness.traffic.lag.LagMonitor.lost`
-    harmless_s: float = (
-        0.0  # a stall so short leaves a promise that was kept as it is, whatever is said of a broken one
-    )
+    harmless_s: float = 0.0  # a stall no longer than this spoils no promise that was kept; a broken one it may
     check_links: Callable[[], None] = lambda: None  # raises HarnessError when our own part of the way is broken
 
     def claim(self, *, holds: bool, expected: str, actual: str) -> None:

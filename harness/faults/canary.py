@@ -9,6 +9,7 @@ from harness.clock import now
 from harness.errors import FaultNotWitnessed
 
 CANARY_S = 2.0  # wall seconds; a refusal on loopback takes microseconds, so this only ends a hang
+QUIET_S = 0.2  # wall seconds without an answer that are silence; on loopback one takes a few milliseconds
 
 
 def refused_connect(host: str, port: int) -> None:

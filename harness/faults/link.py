@@ -9,12 +9,11 @@ from typing import Any, ClassVar
 
 from harness.errors import FaultNotWitnessed
 from harness.faults import Stage, Witness
-from harness.faults.canary import CANARY_S, answer, refused_connect
+from harness.faults.canary import CANARY_S, QUIET_S, answer, refused_connect
 from harness.faults.touched import Reported, Stream, Tapped
 from harness.traffic.refusals import Refusals
 
 MS = 1000
-QUIET_S = 0.2  # wall seconds; an answer on loopback takes a few milliseconds
 
 
 @dataclass(frozen=True)

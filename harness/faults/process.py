@@ -11,9 +11,8 @@ from harness.clock import poll_until
 from harness.environment.processes import Owned
 from harness.errors import FaultNotWitnessed
 from harness.faults import Stage, Witness
-from harness.faults.canary import answer, refused_connect
+from harness.faults.canary import QUIET_S, answer, refused_connect
 
-QUIET_S = 0.2  # wall seconds; an answer on loopback takes a few milliseconds
 STOPPED_S = 5.0  # wall seconds until the kernel has stopped every thread
 
 

@@ -204,8 +204,7 @@ class Origin:
             self._held = []
 
     def _drop_all(self) -> None:
-        self._call(self._drop(_idle, rst=False))
-        self._call(self._drop(_busy, rst=False))
+        self._call(self._drop(_any, rst=False))
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.call(work, within_s=CALL_WITHIN_S, what=f"a change of the origin on port {self.port}")
@@ -271,8 +270,8 @@ class Origin:
         return len(chosen)
 
 
-def _idle(conversation: Conversation) -> bool:
-    return conversation.idle
+def _any(_: Conversation) -> bool:
+    return True
 
 
 def _busy(conversation: Conversation) -> bool:

@@ -205,7 +205,7 @@ def test_a_killed_fork_makes_its_scenario_invalid() -> None:
 
         assert run.ended() == 3, run.said
         cases = [case for row in run.results()["paths"] for case in row["cases"]]
-    assert {"invalid", "pass"} == {case["verdict"] for case in cases}
+    assert ["invalid", *["pass"] * 6] == sorted(case["verdict"] for case in cases)
     assert ["the worker died during the scenario"] == [
         case["actual"].partition(": ")[2] for case in cases if case["verdict"] == "invalid"
     ]

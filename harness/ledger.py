@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeAlias
 
 import asyncpg
 
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
 ANSWER_S = 10.0  # wall seconds; a count takes a millisecond
+TWICE = 2  # a session that ends is off the list a moment before its place is free
 
 API = "errorpath-backend"  # how the API's sessions name themselves
 END_SESSIONS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()
+"""
+
+WAITING = """
+SELECT pid FROM pg_stat_activity
+WHERE application_name = $1 AND datname = current_database() AND wait_event_type = 'Lock'
 """
 
 BOOKS = """
@@ -72,16 +83,65 @@ class Ledger:
         (row,) = self._fetch("SHOW default_transaction_read_only", writing=False)
         return bool(row[0] == "on")
 
+    def serving_since(self) -> datetime:
+        """When the server was started."""
+        (row,) = self._fetch("SELECT pg_postmaster_start_time()")
+        began = row[0]
+        assert isinstance(began, datetime)
+        return began
+
+    @contextmanager
+    def accounts_locked(self) -> Iterator[None]:
+        """No account can be changed inside the block, for a transaction of ours holds them all: writes wait."""
+        with asyncio.Runner() as runner:
+            holder = runner.run(self._connected())
+            try:
+                runner.run(holder.execute("BEGIN; LOCK TABLE accounts IN EXCLUSIVE MODE"))
+                yield
+            finally:
+                holder.terminate()  # whether the server is still there or not
+
+    def waiting(self) -> int:
+        """How many of the API's sessions wait for a lock."""
+        return len(self._fetch(WAITING, API))
+
+    @contextmanager
+    def every_session_taken(self) -> Iterator[int]:
+        """Inside the block the server refuses whoever connects, for all its sessions are ours: how many they are.
+
+        Only for a server that nobody else uses.
+        """
+        held: list[Connection] = []
+        with asyncio.Runner() as runner:
+            try:
+                yield runner.run(self._take_all(held))
+            finally:
+                for connection in held:
+                    runner.run(connection.close(timeout=ANSWER_S))
+
+    async def _take_all(self, held: list[Connection]) -> int:
+        """Connect until the server refuses and none of its sessions is the API's; how many were made."""
+        refused = 0
+        while refused < TWICE:
+            try:
+                held.append(await self._connected())
+                refused = 0
+            except asyncpg.TooManyConnectionsError:
+                ended = await held[0].fetch(END_SESSIONS, API)
+                refused = 0 if ended else refused + 1
+        return len(held)
+
     def _fetch(self, query: str, *arguments: object, writing: bool = True) -> list[Any]:
         return asyncio.run(self._fetched(query, arguments, writing))
 
     async def _fetched(self, query: str, arguments: tuple[object, ...], writing: bool) -> list[Any]:
         # Whatever the database lets others do: the truth is read, and a fault healed, in any state of it.
         settings = {"default_transaction_read_only": "off"} if writing else {}
-        connection = await asyncpg.connect(
-            self.url, timeout=ANSWER_S, command_timeout=ANSWER_S, server_settings=settings
-        )
+        connection = await self._connected(settings)
         try:
             return list(await connection.fetch(query, *arguments))
         finally:
             await connection.close(timeout=ANSWER_S)
+
+    async def _connected(self, settings: dict[str, str] | None = None) -> Connection:
+        return await asyncpg.connect(self.url, timeout=ANSWER_S, command_timeout=ANSWER_S, server_settings=settings)

@@ -22,10 +22,11 @@ from harness.errors import EnvironmentUnavailable, HarnessError
 
 START_S = 30.0  # all of it takes 1 s on an idle machine; a machine that drowns still gets a verdict
 PLAIN = {"LC_ALL": "C", "TZ": "UTC"}  # messages that `ports.says_taken` can read
+SESSIONS = 200  # of PostgreSQL: eight workers with an API each, and the harness's own
 # Durable for nobody: the data dies with the run.  Shared memory is anonymous or in the data directory, so that a
 # SIGKILL leaves nothing in /dev/shm.
 POSTGRES_EVERYWHERE = {
-    "max_connections": "200",
+    "max_connections": str(SESSIONS),
     "shared_buffers": "32MB",
     "fsync": "off",
     "synchronous_commit": "off",
@@ -61,14 +62,36 @@ class Server:
 Start = Callable[[RunDirectory], Server]
 
 
-def postgres(run: RunDirectory) -> Server:
-    """Initialise a cluster with the superuser ``postgres`` (trusted on loopback) and serve it."""
+class Postgres(Server):
+    """A PostgreSQL that can be restarted: ``again`` serves its data on a port and returns once that is ready."""
+
+    def __init__(self, process: Owned, port: int, version: str, again: Callable[[int], Owned]) -> None:
+        super().__init__(process, port, version)
+        self._again = again
+
+    @property
+    def url(self) -> str:
+        """Of its superuser, without a database."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}"
+
+    def restart(self) -> None:
+        """As ``pg_ctl restart`` does: every session is ended at once, then it serves its data on its port again.
+
+        HarnessError when it does not.
+        """
+        self.process.stop()
+        self.process = self._again(self.port)
+
+
+def postgres(run: RunDirectory, sessions: int = SESSIONS) -> Postgres:
+    """Initialise a cluster with the superuser ``postgres`` (trusted on loopback); serve ``sessions`` at most."""
     wheel = _usable(wheels.postgres(), run)
     data = _folder(run, "postgres")
     init = [str(wheel.path("initdb")), "-D", str(data), "-U", "postgres", "--auth=trust"]
     init += ["--locale=C", "--encoding=UTF8", "--no-sync", "--no-instructions", *NO_TRACE]
     _succeed(start(init, run=run, name="initdb", env=PLAIN, cwd=data, user=unprivileged()))
-    settings = [part for key, value in POSTGRES_SETTINGS.items() for part in ("-c", f"{key}={value}")]
+    chosen = {**POSTGRES_SETTINGS, "max_connections": str(sessions)}
+    settings = [part for key, value in chosen.items() for part in ("-c", f"{key}={value}")]
     state = data / "postmaster.pid"
 
     def serve(port: int) -> Owned:
@@ -81,7 +104,13 @@ def postgres(run: RunDirectory) -> Server:
 
     process, port = _on_a_free_port(serve, ready)
     version = re.search(r"starting PostgreSQL (\S+)", process.output())
-    return Server(process, port, f"PostgreSQL {version[1] if version else '(unknown)'}")
+
+    def again(port: int) -> Owned:
+        process = serve(port)
+        _await(process, partial(_ready_on, ready, port))
+        return process
+
+    return Postgres(process, port, f"PostgreSQL {version[1] if version else '(unknown)'}", again)
 
 
 def valkey(run: RunDirectory) -> Server:

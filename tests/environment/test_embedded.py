@@ -25,6 +25,7 @@ from harness.environment.embedded import EmbeddedEnvironment, Endpoints, for_wor
 from harness.environment.leaks import left_behind
 from harness.environment.rundir import RunDirectory
 from harness.errors import EnvironmentUnavailable
+from harness.ledger import Ledger
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,25 @@ def test_postgres_is_a_real_one(endpoints: Endpoints) -> None:
     assert ask(url, "SELECT datcollate FROM pg_database WHERE datname = 'template1'") == "C"
     assert ask(url, "SHOW listen_addresses") == "127.0.0.1"
     assert endpoints.versions["postgres"].startswith("PostgreSQL 16.")
+
+
+def test_a_postgres_of_its_own_can_be_restarted_and_filled(environment_run: RunDirectory) -> None:
+    """A restart ends its sessions and keeps its data and its port; it serves as many sessions as it was told."""
+    server = servers.postgres(environment_run, sessions=5)
+    try:
+        url, before = f"{server.url}/postgres", server.process.pid
+        ask(url, "CREATE TABLE kept AS SELECT 7 AS number")
+        server.restart()
+
+        assert ask(url, "SELECT number FROM kept") == 7
+        assert server.process.pid != before
+        assert not psutil.pid_exists(before)
+        with Ledger(url).every_session_taken() as taken, pytest.raises(asyncpg.TooManyConnectionsError):
+            assert taken == 5
+            ask(url, "SELECT 1")
+        assert ask(url, "SELECT 1") == 1
+    finally:
+        server.process.stop()
 
 
 def test_valkey_is_a_real_one(endpoints: Endpoints) -> None:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from harness.backend_process import FEW_SESSIONS, Backend
 from harness.case import Case
+from harness.clock import Clock
 from harness.environment import ports
 from harness.environment.endpoints import Endpoints, WorkerEndpoints, for_worker
 from harness.environment.processes import Owned
 from harness.environment.rundir import RunDirectory
+from harness.environment.servers import Postgres, postgres
 from harness.errors import NotPromised
 from harness.plan import Plan
 from harness.progress import Progress
@@ -34,6 +36,7 @@ PATIENT_S = (
     0.15  # wall seconds; three times what the delay is at speed 20, and the three waits are within its deadline
 )
 KEPT_VARIANTS = 10  # proxies with other settings kept running per worker; each costs 40 MB
+OWN_SESSIONS = 20  # of a PostgreSQL that is to be filled: enough for the API, and taken in a moment
 # What makes an upstream answer and changes nothing: PostgreSQL's SSLRequest, Redis' PING, a health probe.  The last
 # keeps the connection, for its end would come through where no byte does.
 QUESTIONS = {"postgres": bytes.fromhex("0000000804d2162f"), "redis": b"PING\r\n"}
@@ -55,6 +58,7 @@ class Stack:
     _closing: ExitStack = field(default_factory=ExitStack)
     _targets: dict[Key, RunningTarget] = field(default_factory=dict)
     _clients: dict[str, Client] = field(default_factory=dict)
+    _backend_links: dict[str, Link] = field(default_factory=dict)
 
     @cached_property
     def servers(self) -> WorkerEndpoints:
@@ -106,21 +110,40 @@ class Stack:
         return self._link("redis", "{}:{}".format(*self.servers.redis_address))
 
     @cached_property
-    def _own_backend_link(self) -> Link:
-        return self._link("backend", f"127.0.0.1:{self.backend.port}")
+    def own_postgres(self) -> Postgres:
+        """A PostgreSQL that no other worker uses, which a scenario may therefore restart and fill."""
+        self.progress.say("starting a PostgreSQL that is to be restarted and filled")
+        server = postgres(self.directory, sessions=OWN_SESSIONS)
+        self._closing.callback(lambda: server.process.stop())
+        return server
+
+    @cached_property
+    def backend_on_own_postgres(self) -> Backend:
+        """Another API, on that; its bounds are in our seconds, for none of them is what is examined there."""
+        servers = for_worker(replace(self.endpoints, postgres=self.own_postgres.url), f"{self.worker}-own")
+        links = self._link("own-postgres", "{}:{}".format(*servers.postgres_address)), self._redis_link
+        backend = Backend.start(self.directory, servers, *links, Clock(), self.sessions)
+        self._closing.callback(backend.stop)
+        return backend
 
     @property
     def backend_link(self) -> Link:
         """Proxy → backend; for a proxy that was started elsewhere, its one link leads there for a while."""
-        if self.plan.choices.url is None:
-            return self._own_backend_link
-        self.origin_link.point_at(f"127.0.0.1:{self.backend.port}")
-        return self.origin_link
+        return self._link_to(self.backend)
+
+    def _link_to(self, backend: Backend) -> Link:
+        upstream = f"127.0.0.1:{backend.port}"
+        if self.plan.choices.url is not None:
+            self.origin_link.point_at(upstream)
+            return self.origin_link
+        if upstream not in self._backend_links:
+            self._backend_links[upstream] = self._link(f"backend-{backend.port}", upstream)
+        return self._backend_links[upstream]
 
     def _link(self, name: str, upstream: str, port: int | None = None) -> Link:
         listen = f"127.0.0.1:{port or ports.choose()}"
         link = self.link_server.create(f"{self.directory.id}-{name}", upstream, listen=listen)
-        link.question = QUESTIONS.get(name) or HTTP_QUESTION % self._health_path.encode()
+        link.question = QUESTIONS.get(name.removeprefix("own-")) or HTTP_QUESTION % self._health_path.encode()
         self._closing.callback(link.remove)
         return link
 
@@ -155,23 +178,30 @@ class Stack:
             expiring=expiring,
         )
 
-    def system(self, case: Case, *, expiring: bool = False) -> System:
-        """A rig in front of the backend; ``expiring`` as for `rig`."""
-        link = self.backend_link
-        target = self.target(url(link), {**self._pace(expiring), **self._patience()})
+    def system(self, case: Case, *, expiring: bool = False, own_postgres: bool = False) -> System:
+        """A rig in front of the backend; ``expiring`` as for `rig`, ``own_postgres``: of the one on its own server.
+
+        That one's proxy has its deadline in our seconds, too: restarting a server takes as long as it takes.
+        """
+        backend, settings = self.backend, {**self._pace(expiring), **self._patience()}
+        if own_postgres:
+            backend, settings = self.backend_on_own_postgres, {**settings, **self._unhurried()}
+        link = self._link_to(backend)
+        target = self.target(url(link), settings)
         return System(
             contract=self.plan.contract,
             clock=self.plan.clock,
             target=target,
             client=self._client(target),
             origin=self.origin,
-            links={"upstream": link, "postgres": self.backend.postgres, "redis": self.backend.redis},
+            links={"upstream": link, "postgres": backend.postgres, "redis": backend.redis},
             case=case,
             progress=self.progress,
             variants=self,
             expiring=expiring,
-            backend=self.backend,
+            backend=backend,
             fresh_servers=lambda: for_worker(self.endpoints, f"{self.worker}-fresh"),
+            own_postgres=self.own_postgres if own_postgres else None,
         )
 
     def _pace(self, expiring: bool) -> dict[str, object]:
@@ -191,6 +221,13 @@ class Stack:
         if self.plan.clock.speed == 1 or "retry_delay" not in self.plan.target.settings:
             return {}
         return {"retry_delay": max(1.0, self.plan.clock.target(PATIENT_S))}
+
+    def _unhurried(self) -> dict[str, object]:
+        """The deadline as long as at real speed."""
+        timeout = self.plan.contract.timeout
+        if self.plan.clock.speed == 1 or timeout is None or "request_timeout" not in self.plan.target.settings:
+            return {}
+        return {"request_timeout": self.plan.clock.target(timeout.request_s)}
 
     def target(self, upstream: str, settings: Mapping[str, object], *, answers: bool = True) -> RunningTarget:
         """The target in front of ``upstream`` with ``settings``, started when there is none yet.

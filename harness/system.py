@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from harness.backend_process import Backend, FreshBackend
 from harness.clock import Clock, now
 from harness.environment.endpoints import WorkerEndpoints
+from harness.environment.servers import Postgres
 from harness.errors import ContractViolation, HarnessError
 from harness.ledger import Books, Ledger
 from harness.rig import SETTLE_S, Rig
@@ -34,6 +35,7 @@ class System(Rig):
 
     backend: Backend = field(kw_only=True)
     fresh_servers: Callable[[], WorkerEndpoints] = field(kw_only=True)
+    own_postgres: Postgres | None = field(kw_only=True, default=None)
     canary: str = BALANCE
 
     def __post_init__(self) -> None:
@@ -48,6 +50,13 @@ class System(Rig):
     def ledger(self) -> Ledger:
         """The database, directly."""
         return Ledger(self.backend.servers.database_url)
+
+    @property
+    def postgres(self) -> Postgres:
+        """The server of the database; HarnessError for a scenario that shares it with other workers."""
+        if self.own_postgres is None:
+            raise HarnessError("this scenario meddles with PostgreSQL itself: mark it with pytest.mark.own_postgres")
+        return self.own_postgres
 
     @property
     def pool_size(self) -> int:
@@ -74,6 +83,14 @@ class System(Rig):
         """``count`` spendings at once."""
         self.progress.say(f"{count} × POST {SPEND} at once: waiting for the answers")
         return [pending.exchange() for pending in [self.begin_spend(1) for _ in range(count)]]
+
+    @contextmanager
+    def spendings_under_way(self, count: int) -> Iterator[list[Pending]]:
+        """``count`` spendings, each of which is in its transaction and can not go on while the block lasts."""
+        with self.ledger.accounts_locked():
+            under_way = [self.begin_spend(1) for _ in range(count)]
+            self.until(lambda: self.ledger.waiting() == count, f"{count} transactions to wait for a lock")
+            yield under_way
 
     def write(self, method: str) -> Exchange:
         """A write by this method: POST spends, PATCH lengthens a video, PUT names it, DELETE takes it away."""

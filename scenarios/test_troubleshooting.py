@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.faults import Fault
-from harness.faults.database import ReadOnly, SessionsEnded
+from harness.faults.database import Full, ReadOnly, Restarted, SessionsEnded
 from harness.faults.link import AnswerReset, BlackHole, Latency, Refused
 from harness.rig import Rig
 from harness.system import BALANCE, System
@@ -109,6 +109,47 @@ def test_sessions_that_the_database_ends_cost_one_request_each(system: System, e
         expect.between("executions", 1 if exchange.status == 200 else 0, 1, system.executions(exchange))
     expect.equal("books", before, system.books())
     expect.recovers(system)
+
+
+@pytest.mark.error_path("database-restarted")
+@pytest.mark.own_postgres
+def test_a_restart_of_the_database_costs_what_was_under_way(system: System, expect: Expect) -> None:
+    """A restart fails the writes it cuts, told as the database's, and no other; none of them is half done."""
+    cut = system.pool_size - 1  # health has a connection
+    system.prove_healthy()
+    before = system.books()
+
+    restart = Restarted(system.postgres, system.ledger)
+    with system.spendings_under_way(cut) as under_way, system.broken(restart, prove=False):
+        exchanges = [pending.exchange() for pending in under_way]
+
+    for exchange in exchanges:
+        expect.status(exchange, 503)
+        expect.contains("body", exchange.text, "postgres")
+        expect.equal("executions", 0, system.executions(exchange))
+    expect.recovers(system)
+    after = system.spend_together(system.pool_size)
+    expect.equal("statuses afterwards", {200}, {exchange.status for exchange in after})
+    expect.equal("books", before, system.books())
+
+
+@pytest.mark.error_path("database-full")
+@pytest.mark.own_postgres
+def test_a_database_without_a_session_left_is_unhealthy(system: System, expect: Expect) -> None:
+    """While others hold every session of PostgreSQL, health says so, the proxy says unavailable, and both recover."""
+    system.prove_healthy()
+
+    with system.broken(Full(system.ledger), prove=False):
+        direct = system.until_health(503, word="too many connections")
+        system.cold()
+        exchange = system.spend(1)
+
+    expect.contains("backend health", direct.text, "postgres")
+    expect.error(exchange, "unavailable")
+    expect.equal("executions", 0, system.executions(exchange))
+    expect.recovers(system)
+    after = system.spend_together(system.pool_size)
+    expect.equal("statuses once healed", {200}, {exchange.status for exchange in after})
 
 
 @pytest.mark.error_path("database-read-only")

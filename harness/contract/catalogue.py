@@ -166,6 +166,8 @@ database-down | G | Postgres refuses | backend health 503 naming it, proxy 503 u
 database-slow | G | Postgres +2 s, +60 s, black hole | bounded by the deadline, the pool not exhausted afterwards | timeout | Database Connection Issues
 database-reset | G | connection reset mid-transaction | an error, no half-written row, the pool heals |  | Database Connection Issues
 database-terminated | W | the server ends every session | at most 1 failed request per session, no half write, the pool heals |  | Database Connection Issues
+database-restarted | W | the server is restarted | fails what it cuts and nothing else, no half write, the pool heals |  | Database Connection Issues
+database-full | W | every session of the server is taken | health says so, proxy 503 unavailable; recovers without restart | health errors.unavailable | Database Connection Issues
 database-read-only | S | the database takes no writes | health says so without SQL, the proxy 503 unavailable | health errors.unavailable | Database Connection Issues
 redis-down | G | Redis refuses | the API answers without its cache, health says degraded |  | Verify all backend dependencies
 redis-slow | G | Redis stalls | the API answers without its cache, health says degraded |  | Verify all backend dependencies

@@ -95,7 +95,7 @@ RES-04 | S | after a thousand faults everything is back | leak audit | recovery-
 DEP-01 | M | Redis refuses: the API answers, soon | the guide | redis-down
 DEP-02 | M | Redis is silent: bounded, heals by itself | the guide | redis-slow
 DEP-03 | M | PostgreSQL is silent: bounded, the pool heals | the guide | database-slow
-DEP-04 | M | PostgreSQL's connections are cut: no half transaction | Jepsen, invariants | database-terminated database-reset
+DEP-04 | M | PostgreSQL's connections are cut, or none is left: no half transaction | Jepsen, invariants | database-terminated database-reset database-restarted database-full
 DEP-05 | S | migrations are missing: told without SQL | the guide | migrations-missing database-read-only
 """
 

@@ -79,17 +79,19 @@ def _require(path: ErrorPath, stack: Stack) -> None:
 @pytest.fixture
 def rig(request: pytest.FixtureRequest, case: Case, errorpath_stack: Stack) -> Rig:
     """The proxy in front of the scripted origin."""
-    return _on_whole_links(errorpath_stack.rig(case, expiring=_expiring(request)))
+    return _on_whole_links(errorpath_stack.rig(case, expiring=_marked(request, "expiring_health")))
 
 
 @pytest.fixture
 def system(request: pytest.FixtureRequest, case: Case, errorpath_stack: Stack) -> System:
     """The proxy in front of the real backend."""
-    return _on_whole_links(errorpath_stack.system(case, expiring=_expiring(request)))
+    own_postgres = _marked(request, "own_postgres")
+    system = errorpath_stack.system(case, expiring=_marked(request, "expiring_health"), own_postgres=own_postgres)
+    return _on_whole_links(system)
 
 
-def _expiring(request: pytest.FixtureRequest) -> bool:
-    return request.node.get_closest_marker("expiring_health") is not None
+def _marked(request: pytest.FixtureRequest, name: str) -> bool:
+    return request.node.get_closest_marker(name) is not None
 
 
 def _on_whole_links(rig: AnyRig) -> AnyRig:

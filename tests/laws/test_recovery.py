@@ -12,9 +12,11 @@ from scenarios.every_fault import FAULTS
 
 # What needs an address, a name or a database that only its own scenario knows, and where its recovery is claimed.
 ELSEWHERE = {
+    "Full": "database-full",
     "LeadsTo": "door-loop",
     "OneAddress": "error-dual-stack",
     "ReadOnly": "database-read-only",
+    "Restarted": "database-restarted",
     "SessionsEnded": "database-terminated",
     "Stopped": "health-slow",
 }

@@ -6,16 +6,19 @@ And the environment alone.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
+from pathlib import Path
 
 from benchmarks.figure import Figure
 from harness.environment.embedded import EmbeddedEnvironment
+from harness.environment.processes import complete
 from harness.environment.rundir import RunDirectory
 from harness.errors import HarnessError
 
 FAMILIES_S, ENVIRONMENT_S = 60.0, 2.0
+WITHIN_S = 600.0
+ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ("retry", "health", "timeout", "errors", "troubleshooting", "cors", "forwarding")
 
 
@@ -47,14 +50,14 @@ def _check(*options: str) -> float:
         folder = run.folder("check")
         began = time.monotonic()
         command = [sys.executable, "-m", "harness", "check", "--out", str(folder), *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = complete(command, run=run, name="check", within_s=WITHIN_S, cwd=ROOT)
         taken = time.monotonic() - began
         results = json.loads((folder / "results.json").read_text("utf-8"))
-        if done.returncode != 0:
+        if done.exit_code() != 0:
             rest = [
                 f"{row['id']} {row['verdict']}: {row['expected']}; {row['actual']}"
                 for row in results["paths"]
                 if row["verdict"] not in ("pass", "n/a")
             ]
-            raise HarnessError("\n".join([f"errorpath check ended with {done.returncode}", *rest]))
+            raise HarnessError("\n".join([f"errorpath check ended with {done.exit_code()}", *rest]))
         return taken

@@ -145,3 +145,18 @@ def start(
     owned = Owned(name, int(rest), log, leash)
     run.hold(owned)
     return owned
+
+
+def complete(command: Sequence[str], *, run: RunDirectory, name: str, within_s: float, cwd: Path) -> Owned:
+    """Run ``command`` to its end, in the environment of this process but for what is the run's; the ended process.
+
+    It ends when this process is killed, too.  HarnessError, and it is ended, when it takes longer than ``within_s``
+    wall seconds.
+    """
+    env = {name: value for name, value in os.environ.items() if name not in run.environment()}
+    owned = start(command, run=run, name=name, env=env, cwd=cwd)
+    try:
+        owned.wait(within_s)
+    finally:
+        owned.stop()
+    return owned

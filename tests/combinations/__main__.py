@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from harness.contract.catalogue import CATALOGUE
+from harness.environment.processes import complete
 from harness.environment.rundir import RunDirectory
 
 COMBINATIONS = (
@@ -24,6 +24,7 @@ COMBINATIONS = (
 )
 FAMILIES = ("retry", "timeout", "troubleshooting", "recovery")
 WITHIN_S = 600.0
+ROOT = Path(__file__).resolve().parents[2]
 ERRORPATH = str(Path(sys.executable).with_name("errorpath"))
 
 Verdicts = dict[str, str]
@@ -38,7 +39,7 @@ def main() -> int:
     with RunDirectory.create() as run:
         out = given.out or run.folder("combinations")
         verdicts = {
-            f"{env}/{toxiproxy}": check(env, toxiproxy, given.workers, out / f"{env}-{toxiproxy}")
+            f"{env}/{toxiproxy}": check(run, env, toxiproxy, given.workers, out / f"{env}-{toxiproxy}")
             for env, toxiproxy in COMBINATIONS
         }
     troubles = [f"{family}: no path is of this family" for family in FAMILIES if family not in families()]
@@ -60,15 +61,16 @@ def paths() -> list[str]:
     return [path.id for path in CATALOGUE if path.family in FAMILIES]
 
 
-def check(env: str, toxiproxy: str, workers: str, out: Path) -> Verdicts:
+def check(run: RunDirectory, env: str, toxiproxy: str, workers: str, out: Path) -> Verdicts:
     """The verdicts of one combination."""
     command = [ERRORPATH, "check", "--env", env, "--toxiproxy", toxiproxy]
-    command += ["-n", workers, "--only", ",".join(paths()), "--out", str(out)]
+    command += ["-n", workers, "--only", ",".join(paths()), "--out", str(out.resolve())]
     print(f"\n== {env}/{toxiproxy} ==", flush=True)
-    done = subprocess.run(command, timeout=WITHIN_S, check=False)
+    done = complete(command, run=run, name="check", within_s=WITHIN_S, cwd=ROOT)
+    print(done.output(), flush=True)
     results = out / "results.json"
     if not results.exists():
-        print(f"it ended with {done.returncode} and left no results")
+        print(f"it ended with {done.exit_code()} and left no results")
         return {}
     data: dict[str, Any] = json.loads(results.read_text("utf-8"))
     print(f"{data['environment']}/{data['toxiproxy']}: {data['versions']}")

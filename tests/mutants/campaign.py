@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import random
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.environment.processes import complete
 from harness.environment.rundir import RunDirectory
 from tests.mutants import document, target
 from tests.mutants.families import IN_ORDER
@@ -77,7 +77,8 @@ def main() -> int:
         return 0
     began = time.monotonic()
     with RunDirectory.create() as run:
-        outcomes = list(checked(mutants, given.out or run.folder("mutants"), given.jobs, whole=given.whole))
+        out = given.out or run.folder("mutants")
+        outcomes = list(checked(mutants, run, out, given.jobs, whole=given.whole))
     survived = [outcome for outcome in outcomes if outcome.survived]
     undecided = [outcome for outcome in outcomes if outcome.undecided and not outcome.survived]
     caught = len(outcomes) - len(survived) - len(undecided)
@@ -115,11 +116,13 @@ def chosen(words: Sequence[str], sample: int = 0, seed: int = 1) -> list[Mutant]
     return sorted(found, key=lambda one: rank[one.name])[:sample]
 
 
-def checked(mutants: Sequence[Mutant], out: Path, jobs: int, *, whole: bool = False) -> Iterator[Outcome]:
+def checked(
+    mutants: Sequence[Mutant], run: RunDirectory, out: Path, jobs: int, *, whole: bool = False
+) -> Iterator[Outcome]:
     """Check mutants, ``jobs`` at a time; prints a line for each.  Those that could not be judged come last, again."""
     again = []
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        for outcome in pool.map(lambda one: check(one, out, whole=whole), mutants):
+        for outcome in pool.map(lambda one: check(one, run, out, whole=whole), mutants):
             print(outcome.line(), flush=True)
             if outcome.undecided and not outcome.survived:
                 again.append(outcome.mutant)
@@ -127,24 +130,24 @@ def checked(mutants: Sequence[Mutant], out: Path, jobs: int, *, whole: bool = Fa
                 yield outcome
     for mutant in again:
         print(f"{mutant.name}: once more, alone", flush=True)
-        outcome = check(mutant, out, whole=whole)
+        outcome = check(mutant, run, out, whole=whole)
         print(outcome.line(), flush=True)
         yield outcome
 
 
-def check(mutant: Mutant, out: Path, *, whole: bool = False) -> Outcome:
+def check(mutant: Mutant, run: RunDirectory, out: Path, *, whole: bool = False) -> Outcome:
     """One mutant through the paths it names, or through all."""
-    folder = out / mutant.name
-    file = target.write(mutant, out)
+    folder = out.resolve() / mutant.name
+    file = target.write(mutant, out.resolve())
     command = [ERRORPATH, "check", "--target", str(file), "--out", str(folder)]
     command += [] if whole else ["-n", "0", "--only", ",".join(mutant.caught_by)]
     began = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+    done = complete(command, run=run, name="check", within_s=WITHIN_S, cwd=target.ROOT)
     taken = time.monotonic() - began
     results = folder / "results.json"
     if not results.exists():
-        words = (done.stderr or done.stdout)[-500:]
-        return Outcome(mutant, {}, dict.fromkeys(mutant.caught_by, f"exit code {done.returncode}: {words}"), taken)
+        said = f"exit code {done.exit_code()}: {done.output()[-500:]}"
+        return Outcome(mutant, {}, dict.fromkeys(mutant.caught_by, said), taken)
     data: dict[str, Any] = json.loads(results.read_text("utf-8"))
     verdicts = {path["id"]: path["verdict"] for path in data["paths"]}
     reasons = {path["id"]: path["actual"] for path in data["paths"] if path["verdict"] not in ("fail", "pass")}

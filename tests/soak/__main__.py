@@ -16,7 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.clock import now
+from harness.environment.processes import complete
 from harness.environment.rundir import RunDirectory
+from harness.errors import HarnessError
 from tests.soak.rounds import Rounds, exit_code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,10 +30,10 @@ def main() -> int:
     given = _arguments()
     rounds = Rounds()
     with RunDirectory.create() as run:
-        out: Path = given.out or run.folder("soak")
+        out: Path = (given.out or run.folder("soak")).resolve()
         for number in range(1, given.rounds + 1):
             with hog() if given.hog else _nothing():
-                _round(rounds, given, number, out / str(number))
+                _round(rounds, run, given, number, out / str(number))
     return _tell(rounds, given.rounds)
 
 
@@ -63,13 +65,13 @@ def _nothing() -> Iterator[None]:
     yield
 
 
-def _round(rounds: Rounds, given: argparse.Namespace, number: int, out: Path) -> None:
+def _round(rounds: Rounds, run: RunDirectory, given: argparse.Namespace, number: int, out: Path) -> None:
     seed = given.seed + number - 1
     command = [sys.executable, "-m", "pytest", "scenarios", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
     command += ["-p", "tests.soak.shuffled", "-n", str(given.workers), "--dist", "worksteal"]
     command += ["--speed", given.speed, "--seed", str(seed), "--out", str(out), "--only", given.only]
     began = now()
-    said = _run(command)
+    said = _said(command, run)
     results = out / "results.json"
     if not results.exists():
         rounds.unfinished.append(said)
@@ -81,12 +83,12 @@ def _round(rounds: Rounds, given: argparse.Namespace, number: int, out: Path) ->
     print(f"round {number} (seed {seed}): {counts} in {now() - began:.1f} s", flush=True)
 
 
-def _run(command: list[str]) -> str:
+def _said(command: list[str], run: RunDirectory) -> str:
     """Run it; what it said.  One that takes too long is ended, and with it, by its wardens, all that it started."""
     try:
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=ROUND_S, check=False).stdout
-    except subprocess.TimeoutExpired:
-        return f"it was ended after {ROUND_S:g} s"
+        return complete(command, run=run, name="round", within_s=ROUND_S, cwd=ROOT).output()
+    except HarnessError as exc:
+        return str(exc)
 
 
 def _tell(rounds: Rounds, asked: int) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +16,10 @@ from harness.errors import EnvironmentUnavailable
 @pytest.fixture
 def open_place() -> Iterator[Path]:
     """A folder with a space in its name that every account may enter; pytest's own are closed."""
-    place = Path(tempfile.mkdtemp(prefix="a place "))
-    place.chmod(0o755)
-    yield place
-    shutil.rmtree(place)
+    with RunDirectory.create() as run:  # which goes when the test's process is killed, too
+        place = run.folder("a place ")
+        place.chmod(0o755)
+        yield place
 
 
 @pytest.fixture

@@ -7,15 +7,16 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from harness.clock import poll_until
+from harness.environment.processes import Owned, start
+from harness.environment.rundir import RunDirectory
 
+ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 20.0
 GONE_WITHIN_S = 10.0
 
@@ -32,9 +33,8 @@ SCALED = {
 class RunningProxy:
     """A proxy process, its port and what it logged."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: Owned) -> None:
         self.process = process
-        self._log = log
         self.port = 0
 
     @property
@@ -44,7 +44,7 @@ class RunningProxy:
 
     def text(self) -> str:
         """Standard output and standard error so far."""
-        return self._log.read_text("utf-8")
+        return self.process.output()
 
     def lines(self, request_id: str | None = None) -> list[dict[str, Any]]:
         """Log lines so far, of one request or of all."""
@@ -61,7 +61,7 @@ class RunningProxy:
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
-        self.process.send_signal(signal.SIGTERM)
+        self.process.signal(signal.SIGTERM)
         return self.process.wait(GONE_WITHIN_S)
 
 
@@ -78,29 +78,22 @@ def running(upstream: str, **settings: object) -> Iterator[RunningProxy]:
     Beside its settings, ``program`` is the module to run, where it is not the proxy itself.
     """
     program = str(settings.pop("program", "proxy_under_test"))
-    with tempfile.TemporaryDirectory(prefix="errorpath-proxy-") as folder:
-        log = Path(folder) / "log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", program],
-                env=environment(NEXT_PUBLIC_API_URL=upstream, **settings),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        proxy = RunningProxy(process, log)
+    command = [sys.executable, "-m", program]
+    env = environment(NEXT_PUBLIC_API_URL=upstream, **settings)
+    with RunDirectory.create() as run:
+        process = start(command, run=run, name="proxy", env=env, cwd=ROOT)
+        proxy = RunningProxy(process)
         try:
             proxy.port = poll_until(lambda: _port(proxy), within_s=READY_WITHIN_S, what="the proxy to listen")
             poll_until(lambda: _answers(proxy.port), within_s=READY_WITHIN_S, what="the proxy to answer")
             yield proxy
         finally:
-            process.kill()
-            process.wait(GONE_WITHIN_S)
+            process.stop(0.0)
 
 
 def _port(proxy: RunningProxy) -> int:
-    if proxy.process.poll() is not None:
-        raise RuntimeError(f"the proxy ended with {proxy.process.returncode}: {proxy.text()}")
+    if not proxy.process.alive():
+        raise RuntimeError(f"the proxy ended with {proxy.process.exit_code()}: {proxy.text()}")
     lines = [line for line in proxy.text().splitlines(keepends=True) if line.startswith("{") and line.endswith("\n")]
     ports = [json.loads(line).get("port", 0) for line in lines]
     return int(ports[0]) if ports else 0

@@ -34,7 +34,7 @@ def circles(proxy: RunningProxy) -> dict[str, int]:
         return [line["found"] for line in proxy.lines() if line["event"] == "circles"]
 
     before = len(told())
-    proxy.process.send_signal(signal.SIGUSR1)
+    proxy.process.signal(signal.SIGUSR1)
     poll_until(lambda: len(told()) > before, within_s=10, what="the proxy to count")
     return told()[-1]
 

@@ -91,7 +91,7 @@ def test_a_signal_finishes_what_is_in_flight(transport: str) -> None:
         pending = client.begin("GET", "/api/proxy/x")
         poll_until(origin.attempts, within_s=5, what="the attempt")
 
-        proxy.process.send_signal(signal.SIGTERM)
+        proxy.process.signal(signal.SIGTERM)
         exchange = pending.exchange()
         code = proxy.process.wait(5)
 
@@ -125,10 +125,10 @@ def test_a_second_signal_ends_at_once() -> None:
         pending = client.begin("GET", "/api/proxy/x")
         poll_until(origin.attempts, within_s=5, what="the attempt")
 
-        proxy.process.send_signal(signal.SIGTERM)
+        proxy.process.signal(signal.SIGTERM)
         poll_until(lambda: _refuses(proxy.port), within_s=2, what="the listener to close")
         started = now()
-        proxy.process.send_signal(signal.SIGTERM)
+        proxy.process.signal(signal.SIGTERM)
         code = proxy.process.wait(5)
 
         assert code == 128 + signal.SIGTERM

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ import psutil
 
 from harness.clock import now, poll_until
 from harness.environment.leaks import left_behind
+from harness.environment.rundir import RunDirectory
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -120,29 +119,33 @@ def running(
     *arguments: str, cwd: Path = ROOT, program: tuple[str, ...] = (ERRORPATH,), env: Mapping[str, str] | None = None
 ) -> Iterator[Command]:
     """Start ``errorpath ARGUMENTS``; leaving the block ends it, whatever happened."""
-    place = Path(tempfile.mkdtemp(prefix="errorpath-test-"))
+    with RunDirectory.create() as run:  # which goes when this process is killed, too
+        command = _begun(run.folder("command"), (*program, *arguments), cwd, env or {})
+        try:
+            yield command
+        finally:
+            if command.process.poll() is None:
+                command.signal_group(signal.SIGKILL)
+                command.process.wait(10)
+            args = command.process.args
+            poll_until(seldom(lambda: not command.left()), within_s=20, what=f"{args!r} to leave nothing")
+
+
+def _begun(place: Path, words: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Command:
     place.chmod(0o755)
     (place / "tmp").mkdir(mode=0o755)
     mark = secrets.token_hex(8)
     with (place / "said").open("wb") as said:
         process = subprocess.Popen(
-            [argument.replace("{place}", str(place)) for argument in (*program, *arguments)],
+            [word.replace("{place}", str(place)) for word in words],
             cwd=cwd,
-            env={**_environment(), "TMPDIR": str(place / "tmp"), MARK: mark, **(env or {})},
+            env={**_environment(), "TMPDIR": str(place / "tmp"), MARK: mark, **env},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    command = Command(process, place, mark)
-    try:
-        yield command
-    finally:
-        if process.poll() is None:
-            command.signal_group(signal.SIGKILL)
-            process.wait(10)
-        poll_until(seldom(lambda: not command.left()), within_s=20, what=f"{process.args!r} to leave nothing")
-        shutil.rmtree(place)
+    return Command(process, place, mark)
 
 
 def checking(*arguments: str, cwd: Path = ROOT) -> Any:

@@ -370,6 +370,12 @@ class Rig(Leftovers, Bytewise):
         """The same target with its deadline in our seconds, so that what is to end sooner is not ended by it."""
         return self.variant(request_timeout=self.clock.target(self.deadline_s))
 
+    @property
+    def promised_connect(self) -> dict[str, Any]:
+        """For `variant`: the connect timeout at the target's pace, where it is otherwise as long as at real speed."""
+        promised = self.contract.timeout and self.contract.timeout.connect_s
+        return {"connect_timeout": promised} if promised and self.clock.speed != 1 else {}
+
     def variant(self, *, upstream: str | None = None, **settings: object) -> Rig:
         """The same target with other settings (names of the target file; target seconds) or another upstream."""
         rig = self.variants.rig(self.case, settings, upstream, expiring=self.expiring)

@@ -30,8 +30,6 @@ from harness.toxiproxy.client import Link, LinkServer
 from harness.traffic.client import Client
 from harness.traffic.origin import Origin
 
-PROBE = "health_timeout"
-KEPT = {"health_ttl": "ttl_s", PROBE: "timeout_s"}  # settings, and the contract's parts they set
 PATIENT_S = (
     0.15  # wall seconds; three times what the delay is at speed 20, and the three waits are within its deadline
 )
@@ -185,7 +183,8 @@ class Stack:
         """
         backend, settings = self.backend, {**self._pace(expiring), **self._patience()}
         if own_postgres:
-            backend, settings = self.backend_on_own_postgres, {**settings, **self._unhurried()}
+            backend, timeout = self.backend_on_own_postgres, self.plan.contract.timeout
+            settings |= self._as_at_real_speed(request_timeout=timeout.request_s if timeout else None)
         link = self._link_to(backend)
         target = self.target(url(link), settings)
         return System(
@@ -205,29 +204,31 @@ class Stack:
         )
 
     def _pace(self, expiring: bool) -> dict[str, object]:
-        """The settings that wait for a probe, and unless ``expiring`` keep its result, as long as at real speed.
+        """The settings that wait for a connect and a probe, and unless ``expiring`` keep a probe's result, as long as
+        at real speed.
 
-        A probe that is to succeed must not depend on a busy machine's being quick; the scenario about one that is too
-        slow sets its own bound.
+        What is to succeed must not depend on a busy machine's being quick; the scenario about a probe or a connect
+        that takes too long sets its own bound.
         """
-        health = self.plan.contract.health
-        if self.plan.clock.speed == 1 or health is None or not KEPT.keys() <= self.plan.target.settings.keys():
+        health, timeout = self.plan.contract.health, self.plan.contract.timeout
+        return self._as_at_real_speed(
+            connect_timeout=timeout.connect_s if timeout else None,
+            health_timeout=health.timeout_s if health else None,
+            health_ttl=health.ttl_s if health and not expiring else None,
+        )
+
+    def _as_at_real_speed(self, **bounds: float | None) -> dict[str, object]:
+        """Settings with as many of our seconds as they have of the target's, where they are promised and settable."""
+        if self.plan.clock.speed == 1:
             return {}
-        names = [PROBE] if expiring else KEPT
-        return {name: self.plan.clock.target(getattr(health, KEPT[name])) for name in names}
+        known = self.plan.target.settings
+        return {name: self.plan.clock.target(bound) for name, bound in bounds.items() if bound and name in known}
 
     def _patience(self) -> dict[str, object]:
         """Retries so far apart that a fault can be healed between them: real servers and links take their time."""
         if self.plan.clock.speed == 1 or "retry_delay" not in self.plan.target.settings:
             return {}
         return {"retry_delay": max(1.0, self.plan.clock.target(PATIENT_S))}
-
-    def _unhurried(self) -> dict[str, object]:
-        """The deadline as long as at real speed."""
-        timeout = self.plan.contract.timeout
-        if self.plan.clock.speed == 1 or timeout is None or "request_timeout" not in self.plan.target.settings:
-            return {}
-        return {"request_timeout": self.plan.clock.target(timeout.request_s)}
 
     def target(self, upstream: str, settings: Mapping[str, object], *, answers: bool = True) -> RunningTarget:
         """The target in front of ``upstream`` with ``settings``, started when there is none yet.

@@ -84,6 +84,13 @@ class System(Rig):
         self.progress.say(f"{count} × POST {SPEND} at once: waiting for the answers")
         return [pending.exchange() for pending in [self.begin_spend(1) for _ in range(count)]]
 
+    def whole_pool_works(self) -> bool:
+        """Whether as many spendings as there are connections to PostgreSQL are all served, sent at once.
+
+        After a fault the API connects anew, within bounds as fast as the target: a busy machine may need two turns.
+        """
+        return {200} == {exchange.status for exchange in self.spend_together(self.pool_size)}
+
     @contextmanager
     def spendings_under_way(self, count: int) -> Iterator[list[Pending]]:
         """``count`` spendings, each of which is in its transaction and can not go on while the block lasts."""

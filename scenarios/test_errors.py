@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from harness.faults import Fault
 from harness.faults.link import Refused
 from harness.faults.origin import Probe, Route
 from harness.faults.port import FullBacklog, OneAddress
@@ -179,9 +178,9 @@ def test_every_error_names_itself_by_the_standard(rig: Rig, expect: Expect, fail
 @pytest.mark.lasts(26)
 def test_a_connect_that_timed_out_names_itself_by_the_standard(rig: Rig, expect: Expect) -> None:
     """A connect that nobody answers is connection_timeout."""
-    fault: Fault = FullBacklog()
+    rig = rig.variant(**rig.promised_connect)
 
-    with rig.broken(fault):
+    with rig.broken(FullBacklog()):
         exchange = rig.get("/items")
 
     expect.error(exchange, "timeout")

@@ -189,7 +189,7 @@ def test_an_error_also_reaches_the_external_service(rig: Rig, expect: Expect) ->
 def test_an_external_service_that_is_down_harms_no_request(rig: Rig, expect: Expect, state: str) -> None:
     """While the external service refuses, says nothing or answers 500, requests are answered as ever, and as fast."""
     service = rig.external
-    rig = rig.variant(error_sink=f"{service.url}/errors")
+    rig = rig.variant(error_sink=f"{service.url}/errors", **rig.promised_connect)
     service.script(route=[silent() if state == "silent" else ok(b"", 500)])
 
     with service.refusing() if state == "refused" else nullcontext(), rig.broken(Route(garbage())):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from statistics import median
 
 import pytest
 
@@ -16,7 +15,7 @@ from harness.verdicts.expect import Expect
 
 POOL = 10
 EVERY_S = 0.1  # wall seconds: 10 requests a second, which all of us bear on a machine that has much else to do
-MOST = 200  # requests at most, should the machine take its time
+MOST = 600  # requests at most, should the machine take its time to start the backend again
 AGAIN = 5  # requests that begin before and after the upstream is away
 
 # RFC 9209's types of an upstream that dies; none, where the answer was the upstream's or broke after its head.
@@ -40,8 +39,7 @@ def test_what_the_upstream_cannot_take_is_refused_at_once(rig: Rig, expect: Expe
         expect.error(exchange, "overloaded")
         expect.one_of("RFC 9209's type", (None, "connection_limit_reached"), expect.proxy_status(exchange))
         expect.tries(exchange, 0)
-    # Refusing is work, whose pace no speed changes; the median says nothing of a moment in which the machine stalled.
-    expect.between("refused after (median)", 0, within_s, median(one.took_s for one in excess), " s of our clock")
+    expect.at_once("refused", excess, within_s)
     expect.all_served(served, 1.0)
     expect.nothing_left(rig, before)
 

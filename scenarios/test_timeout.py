@@ -58,6 +58,8 @@ def test_a_body_that_stalls_is_visibly_broken_at_the_deadline(rig: Rig, expect: 
 @pytest.mark.lasts(26)
 def test_a_connect_that_is_never_answered_is_no_hang(rig: Rig, expect: Expect) -> None:
     """SYNs that nobody answers end in an error by the deadline."""
+    rig = rig.variant(**rig.promised_connect)
+
     with rig.broken(FullBacklog()):
         exchange = rig.get("/items")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from harness.errors import ContractViolation
@@ -65,6 +66,19 @@ class Timing(Claims):
         allowed = wall_s + BUSY * ended.control_s
         expected = f"ended within {wall_s:g} s (+ {BUSY * ended.control_s:.2f} s for a busy machine)"
         self.that(ended.wall_s <= allowed, expected, f"ended after {ended.wall_s:.2f} s")
+
+    def at_once(self, what: str, exchanges: Sequence[Exchange], within_s: float) -> None:
+        """Half of them ended within ``within_s`` wall seconds: that they are work, whose pace no speed changes.
+
+        The median says nothing of a moment in which the machine stalled.
+        """
+        took_s = median(one.took_s for one in exchanges)
+        late_s = took_s - within_s - SCHEDULING_S
+        if late_s > 0:
+            window = min(one.started for one in exchanges), max(one.ended for one in exchanges)
+            self._case.time(*window, late_s=late_s)
+        expected = f"{what} (median) within {within_s:g} s of our clock (+ {SCHEDULING_S:g} s of scheduling)"
+        self.that(late_s <= 0, expected, f"{what} (median) after {took_s:.3f} s of our clock")
 
     def duration(self, details: Mapping[str, Any], exchange: Exchange, *, at_least_s: float) -> None:
         """``details.duration`` (ms of the wall) is not less than was waited, nor more than the client saw."""

@@ -30,11 +30,11 @@ class Case:
     harmless_s: float = 0.0  # a stall no longer than this spoils no promise that was kept; a broken one it may
     check_links: Callable[[], None] = lambda: None  # raises HarnessError when our own part of the way is broken
 
-    def claim(self, *, holds: bool, expected: str, actual: str) -> None:
-        """Record a claim; raises ContractViolation when it does not hold."""
+    def claim(self, *, holds: bool, expected: str, actual: str, excusable: bool = True) -> None:
+        """Record a claim; raises ContractViolation, ``excusable`` by a stall or not, when it does not hold."""
         self.claims.append((expected, actual))
         if not holds:
-            raise ContractViolation(expected, actual)
+            raise ContractViolation(expected, actual, excusable=excusable)
 
     def time(self, since: float = 0.0, until: float = math.inf, late_s: float = math.inf) -> None:
         """A claim is about time, measured between two moments of `harness.clock.now`: a stall then makes it void.

@@ -52,10 +52,13 @@ class NotPromised(ErrorpathError):
 class ContractViolation(ErrorpathError):
     """The proxy did not keep a promise.
 
-    ``expected`` and ``actual`` are whole sentences with units, for a person to read side by side.
+    ``expected`` and ``actual`` are whole sentences with units, for a person to read side by side.  ``excusable`` is
+    whether a machine that stalled can be the reason: it makes things late and lets deadlines pass, but it executes
+    nothing twice.
     """
 
-    def __init__(self, expected: str, actual: str) -> None:
+    def __init__(self, expected: str, actual: str, *, excusable: bool = True) -> None:
         super().__init__(f"expected {expected}, got {actual}")
         self.expected = expected
         self.actual = actual
+        self.excusable = excusable

@@ -58,12 +58,14 @@ def _judged(case: Case, raised: BaseException | None) -> BaseException | None:
     """What is to be judged.
 
     A claim about time during which this machine stalled says nothing, kept or broken; in real time a stall has to be
-    longer to spoil one that was kept (`Case.harmless_s`).  Short stalls that together
-    are as long leave a promise kept and excuse one broken by time: what takes many steps waits at each.  And no
-    promise was broken by the proxy when our own part of the way is.
+    longer to spoil one that was kept (`Case.harmless_s`).  Short stalls that together are as long leave a promise
+    kept and excuse one broken by time: what takes many steps waits at each.  A stall excuses nothing that it cannot
+    do (`ContractViolation.excusable`).  And no promise was broken by the proxy when our own part of the way is.
     """
     if not (raised is None or isinstance(raised, ContractViolation)):
         return raised
+    if raised and not raised.excusable:
+        return _ours(case, raised) or raised
     stall_s = case.disturbed_s
     if raised is None and stall_s <= case.harmless_s:
         return None
@@ -71,7 +73,8 @@ def _judged(case: Case, raised: BaseException | None) -> BaseException | None:
         return Disturbed(f"this machine kept us waiting {case.withheld_s:.3f} s in all, when {raised}")
     if stall_s <= SCHEDULING_S:
         return _ours(case, raised) or raised if raised else None
-    return Disturbed(f"this machine stalled for {stall_s:.3f} s, more than the {SCHEDULING_S:g} s allowed for")
+    what = f", when {raised}" if raised else ""
+    return Disturbed(f"this machine stalled for {stall_s:.3f} s, more than the {SCHEDULING_S:g} s allowed for{what}")
 
 
 def _ours(case: Case, raised: BaseException) -> HarnessError | None:

@@ -23,6 +23,19 @@ class Claims:
         """A claim in words; raises ContractViolation when it does not hold, as every claim does."""
         self._case.claim(holds=holds, expected=expected, actual=actual)
 
+    def always(self, holds: bool, expected: str, actual: str) -> None:
+        """A claim that no stall of this machine excuses: what is done twice, lost or told was not merely late."""
+        self._case.claim(holds=holds, expected=expected, actual=actual, excusable=False)
+
+    def executed(self, times: int, allowed: Collection[int]) -> None:
+        """The database says that the request was executed one of these numbers of times."""
+        wanted = " or ".join(map(str, allowed))
+        self.always(times in allowed, f"{wanted} executions in PostgreSQL", f"{times} executions in PostgreSQL")
+
+    def unchanged(self, what: str, before: object, after: object) -> None:
+        """What no failure may change."""
+        self.always(before == after, f"{what} {shown(before)}", f"{what} {shown(after)}")
+
     def equal(self, what: str, expected: T, actual: T) -> None:
         """``what`` is exactly ``expected``."""
         self.that(expected == actual, f"{what} {shown(expected)}", f"{what} {shown(actual)}")

@@ -54,8 +54,8 @@ class Bytewise:
             answered(connection)
             return connection.exchange()
 
-    def provoke(self, *pieces: bytes, within_s: float = ANSWER_S) -> RawExchange:
-        """Send ``pieces``; the answer, and where that is an error also whether the connection ends with it.
+    def provoke(self, *pieces: bytes, within_s: float = ANSWER_S, last: bool = False) -> RawExchange:
+        """Send ``pieces``; the answer, and for an error, or what is to be the ``last``, whether the connection ends.
 
         Between two pieces the proxy has `BETWEEN_S`, so that it has acted on the one when the next comes.
         """
@@ -65,7 +65,7 @@ class Bytewise:
                 connection.listen(BETWEEN_S)
                 connection.send(piece)
             reply = answered(connection)
-            if reply is None or reply >= 400:
+            if last or reply is None or reply >= 400:
                 connection.read()
             return connection.exchange()
 

@@ -20,7 +20,8 @@ from harness.verdicts.frontdoor import HIDDEN
 
 BODY = b"body"
 CHUNKED = b"4\r\nbody\r\n0\r\n\r\n"
-LATER = f"GET /api/{HIDDEN} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+BASE, ALL_OF_IT = b"<the proxy's base>", "<the length of all that follows>"
+LATER = b"GET %b/%b HTTP/1.1\r\nHost: x\r\n\r\n" % (BASE, HIDDEN.encode())
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,22 @@ class Odd:
     host: bool = True
     refusals: tuple[int, ...] = (400,)
     may_pass: bool = False  # whether the standard also allows it to be read as one request with the body `BODY`
+    last: bool = False  # whether the connection must not go on then
 
     @property
     def passing(self) -> bytes | None:
         """The body with which it may reach the upstream, None where it must not."""
         return BODY if self.may_pass else None
 
-    def bytes_for(self, rig: Rig) -> bytes:
-        """The whole request."""
-        host = (f"Host: {rig.authority}",) if self.host else ()
-        return rig.line(self.method, rig.path("/odd"), *host, *self.fields, version=self.version) + self.rest
+    def rest_for(self, rig: Rig) -> bytes:
+        """What follows the head."""
+        return self.rest.replace(BASE, rig.path("").encode())
+
+    def head_for(self, rig: Rig) -> bytes:
+        """The head."""
+        host = [f"Host: {rig.authority}"] if self.host else []
+        fields = [field.replace(ALL_OF_IT, str(len(self.rest_for(rig)))) for field in self.fields]
+        return rig.line(self.method, rig.path("/odd"), *host, *fields, version=self.version)
 
 
 def _length(*values: str, may_pass: bool = False) -> Odd:
@@ -65,14 +72,14 @@ def _field(name: str, *fields: str, may_pass: bool = False) -> Odd:
     return Odd(name, (*fields, "Content-Length: 4"), BODY, may_pass=may_pass)
 
 
-_TWO = f"Content-Length: {len(CHUNKED) + len(LATER)}", "Transfer-Encoding: chunked"
+_TWO = f"Content-Length: {ALL_OF_IT}", "Transfer-Encoding: chunked"
 
 # RFC 9112 section 6.1: either refuse, or believe Transfer-Encoding and close; the rest is never a request.
 TWO_FRAMINGS = [
-    Odd("length, chunks", _TWO, CHUNKED + LATER, may_pass=True),
-    Odd("chunks, length", _TWO[::-1], CHUNKED + LATER, may_pass=True),
-    Odd("short length, chunks", ("Content-Length: 4", _TWO[1]), CHUNKED + LATER, may_pass=True),
-    Odd("no length, chunks", ("Content-Length: 0", _TWO[1]), CHUNKED + LATER, may_pass=True),
+    Odd("length, chunks", _TWO, CHUNKED + LATER, may_pass=True, last=True),
+    Odd("chunks, length", _TWO[::-1], CHUNKED + LATER, may_pass=True, last=True),
+    Odd("short length, chunks", ("Content-Length: 4", _TWO[1]), CHUNKED + LATER, may_pass=True, last=True),
+    Odd("no length, chunks", ("Content-Length: 0", _TWO[1]), CHUNKED + LATER, may_pass=True, last=True),
 ]
 
 # RFC 9112 section 6.3, rule 5: only repetitions of one valid value may be taken for it.
@@ -168,7 +175,7 @@ def send(rig: Rig, odd: Odd) -> RawExchange:
     """Send it to a proxy that was proved healthy, with nothing recorded before."""
     rig.prove_healthy()
     rig.forget()
-    return rig.provoke(odd.bytes_for(rig))
+    return rig.provoke(odd.head_for(rig) + odd.rest_for(rig), last=odd.last)
 
 
 def foreign_answers(rig: Rig, odd: Odd, turn: int) -> list[str]:
@@ -178,9 +185,8 @@ def foreign_answers(rig: Rig, odd: Odd, turn: int) -> list[str]:
     """
     own = [f"{rig.upstream_base}/marker-{turn}-{number}" for number in range(MARKERS)]
     heads = [rig.head(path=target.removeprefix(rig.upstream_base)) for target in own]
-    head = odd.bytes_for(rig).removesuffix(odd.rest)
     first = b"5\r\nfirst\r\n" if odd in CHUNKS else b""
-    same = rig.provoke(head + first, odd.rest + heads[0]).replies()
+    same = rig.provoke(odd.head_for(rig) + first, odd.rest_for(rig) + heads[0]).replies()
     other = rig.converse(heads)
     wrong = [target for target in _asked(same) if target not in (f"{rig.upstream_base}/odd", own[0])]
     wrong += [target for target, wanted in zip(_asked(other), own, strict=False) if target != wanted]

@@ -29,7 +29,7 @@ def test_length_and_chunks_together_hide_no_request(rig: Rig, expect: Expect, od
     """Content-Length with Transfer-Encoding is refused or read by the chunks; what is behind them is no request."""
     exchange = send(rig, odd)
 
-    expect.read_one_way(exchange, odd.refusals, odd.passing)
+    expect.read_one_way(exchange, odd.refusals, odd.passing, last=odd.last)
     expect.recovers(rig)
 
 

@@ -15,9 +15,12 @@ from harness.traffic.wire import PeerGone, Wire
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
+MALFORMED = "malformed request"  # how the outcome of an attempt begins that the origin itself refused
+
+
 def refused(why: MalformedRequest) -> Behaviour:
     """What a peer gets that broke the rules of HTTP, whatever was scripted."""
-    return Behaviour(f"malformed request: {why}", (Say(BAD_REQUEST), Fin()))
+    return Behaviour(f"{MALFORMED}: {why}", (Say(BAD_REQUEST), Fin()))
 
 
 class Director(Protocol):

@@ -13,6 +13,7 @@ from harness.faults import Witness
 from harness.faults.canary import connect_outcome
 from harness.rig import SETTLE_S, Rig
 from harness.target.holdings import Holdings
+from harness.traffic.conversation import MALFORMED
 from harness.traffic.exchange import Exchange
 from harness.traffic.origin import Origin
 from harness.traffic.raw import RawExchange
@@ -46,14 +47,16 @@ class FrontDoor(Claims):
         self.that(holds, f"answered {wanted}", told(exchange))
 
     def nothing_whole_upstream(self) -> None:
-        """No whole request reached the upstream's route."""
-        whole = [attempt for attempt in self._rig.origin.attempts() if attempt.complete]
-        self.that(not whole, "no whole request upstream", f"upstream: {_targets(whole)}")
+        """No whole request reached the upstream's route, and none that the upstream itself had to refuse."""
+        reached = [one for one in self._rig.origin.attempts() if one.complete or one.outcome.startswith(MALFORMED)]
+        self.that(not reached, "no whole and no malformed request upstream", f"upstream: {_targets(reached)}")
 
-    def read_one_way(self, exchange: RawExchange, statuses: Collection[int], body: bytes | None) -> None:
+    def read_one_way(
+        self, exchange: RawExchange, statuses: Collection[int], body: bytes | None, *, last: bool = False
+    ) -> None:
         """Refused as in `turned_away`; or, unless ``body`` is None, one well-formed request upstream with that body.
 
-        Either way what was hidden in the request stays hidden.
+        Either way what was hidden in the request stays hidden.  ``last``: and the connection ends with the answer.
         """
         self.nothing_hidden(exchange)
         if body is None or exchange.reply is None or exchange.reply.status != 200:
@@ -62,6 +65,9 @@ class FrontDoor(Claims):
         attempts = self._rig.origin.attempts()
         holds = len(attempts) == 1 and attempts[0].complete and attempts[0].body == body
         self.that(holds, f"one whole request with the body {shown(body)}", f"upstream: {_targets(attempts)}")
+        if last:
+            alone = exchange.end in ("fin", "reset") and len(exchange.replies()) == 1
+            self.that(alone, "one answer, and the connection closed", told(exchange))
 
     def nothing_hidden(self, exchange: RawExchange) -> None:
         """What lies hidden in a request was neither forwarded nor answered."""
@@ -69,6 +75,12 @@ class FrontDoor(Claims):
         self.that(not forwarded, "nothing hidden upstream", f"upstream: {_targets(forwarded)}")
         answered = HIDDEN.encode() in exchange.received
         self.that(not answered, "no answer to what is hidden", told(exchange))
+
+    def as_configured(self, attempts: Collection[Attempt]) -> None:
+        """Every request upstream names the configured upstream as its Host, once (RFC 9112 section 3.2.2)."""
+        for attempt in attempts:
+            named = [value.decode("latin-1") for name, value in attempt.headers if name.lower() == b"host"]
+            self.equal("Host upstream", [self._rig.upstream_address], named)
 
     def inside(self, attempts: Collection[Attempt]) -> None:
         """Every target upstream stays below the base, however a server normalises it."""

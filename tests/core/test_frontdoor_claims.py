@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,9 +22,20 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 BAD = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
 
 
+CONFIGURED = b"127.0.0.1:3101"
+
+
 def attempt(target: str = "/api/x", *, complete: bool = True, body: bytes = b"body", **more: Any) -> Attempt:
     head = f"GET {target} HTTP/1.1\r\n\r\n".encode()
     return Attempt("k", 0.0, "GET", target, [], 1, raw_head=head, complete=complete, body=body, **more)
+
+
+def to_host(*hosts: bytes) -> Attempt:
+    return replace(attempt(), headers=[(b"Host", host) for host in hosts])
+
+
+def refused_upstream() -> Attempt:
+    return attempt(complete=False, outcome="malformed request: a length that is no number")
 
 
 def seen(data: bytes, end: RawEnd = "fin") -> RawExchange:
@@ -34,7 +46,11 @@ def expect(*attempts: Attempt) -> Expect:
     """Expectations over an upstream that saw ``attempts``."""
     origin = SimpleNamespace(attempts=lambda _key=None: list(attempts))
     rig: Any = SimpleNamespace(
-        case=Case(BY_ID["smuggle-length"], "test"), clock=Clock(20), origin=origin, upstream_base="/api"
+        case=Case(BY_ID["smuggle-length"], "test"),
+        clock=Clock(20),
+        origin=origin,
+        upstream_base="/api",
+        upstream_address=CONFIGURED.decode(),
     )
     return Expect(rig)
 
@@ -55,6 +71,12 @@ BROKEN: dict[str, Claim] = {
     "passed twice": lambda: expect(attempt(), attempt()).read_one_way(seen(OK), (400,), b"body"),
     "passed with another body": lambda: expect(attempt(body=b"bodyX")).read_one_way(seen(OK), (400,), b"body"),
     "passed in part": lambda: expect(attempt(complete=False)).read_one_way(seen(OK), (400,), b"body"),
+    "refused by the upstream": lambda: expect(refused_upstream()).turned_away(seen(BAD), (400,)),
+    "the connection goes on": lambda: expect(attempt()).read_one_way(seen(OK, "open"), (400,), b"body", last=True),
+    "two answers": lambda: expect(attempt()).read_one_way(seen(OK + OK), (400,), b"body", last=True),
+    "another host": lambda: expect().as_configured([to_host(b"evil.example")]),
+    "a second host": lambda: expect().as_configured([to_host(CONFIGURED, b"evil.example")]),
+    "no host": lambda: expect().as_configured([to_host()]),
     "a hidden request forwarded": lambda: expect(attempt("/api/hidden")).nothing_hidden(seen(BAD)),
     "a hidden request answered": lambda: expect().nothing_hidden(seen(BAD + OK + b"hidden")),
     "outside the base": lambda: expect().inside([attempt("/admin")]),
@@ -72,6 +94,8 @@ KEPT: dict[str, Claim] = {
     "refused and closed": lambda: expect(attempt(complete=False)).turned_away(seen(BAD), (400, 501)),
     "refused and reset": lambda: expect().turned_away(seen(BAD, "reset"), (400,)),
     "passed where it may": lambda: expect(attempt()).read_one_way(seen(OK, "open"), (400,), b"body"),
+    "passed for the last time": lambda: expect(attempt()).read_one_way(seen(OK), (400,), b"body", last=True),
+    "the configured host": lambda: expect().as_configured([to_host(CONFIGURED)]),
     "below the base": lambda: expect().inside(
         [attempt("/api/x/../y"), attempt("/api/"), attempt("/api/a%2Fb?../..")]
     ),

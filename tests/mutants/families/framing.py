@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from proxy_under_test import frontdoor
 from proxy_under_test.causes import Cause, UpstreamFailure
+from proxy_under_test.server.protocol import ClientProtocol
 from proxy_under_test.transport import framing
 from proxy_under_test.transport.connection import Connection
 from tests.mutants.mutant import mutant
@@ -61,9 +63,20 @@ def host_not_looked_at() -> None:
 
 @mutant("smuggle-host")
 def first_host_wins() -> None:
-    """Of two Host fields one is taken, and the backend may take the other."""
+    """A request with two Host fields is let in, as if one of them had surely been meant."""
     replace(frontdoor, "SINGLE", frontdoor.SINGLE - {b"host"})
     replace(frontdoor, "_is_host", lambda _: True)
+
+
+@mutant("smuggle-two-framings")
+def both_framings_believed() -> None:
+    """Of a length and chunks the chunks are read, and what lies behind them is the next request."""
+    replace(frontdoor, "_check_framing", lambda *_: None)
+
+    @around(ClientProtocol, "connection_made")
+    def _(made: Change, protocol: ClientProtocol, transport: Any) -> None:
+        made(protocol, transport)
+        protocol.parser.set_dangerous_leniencies(lenient_chunked_length=True)
 
 
 @mutant("malformed-coding")

@@ -64,6 +64,7 @@ def test_no_request_chooses_the_upstream(rig: Rig, expect: Expect, target: str) 
 
         expect.answered(exchange, SANE)
         expect.inside(rig.origin.attempts())
+        expect.as_configured(rig.origin.attempts())
         expect.silent(bait)
 
 
@@ -81,6 +82,7 @@ def test_only_a_path_is_a_target(rig: Rig, expect: Expect, method: str, form: st
 
         expect.answered(exchange, (*SANE, 204))
         expect.inside(rig.origin.attempts())
+        expect.as_configured(rig.origin.attempts())
         expect.silent(bait)
 
 
@@ -169,7 +171,7 @@ def test_a_proxy_in_front_of_itself_says_so(rig: Rig, expect: Expect) -> None:
         exchange = rig.get("/items")
 
     expect.one_of("status", LOOPS, exchange.status)
-    expect.one_of("RFC 9209's type", (None, "proxy_loop_detected"), expect.proxy_status(exchange))
+    expect.named(exchange, ("proxy_loop_detected",))
     expect.took(exchange, 0, rig.health.timeout_s)
     expect.recovers(rig)
     expect.nothing_left(rig, before)

@@ -91,6 +91,11 @@ class Answers(Claims):
         self._judge(exchange, types or TYPES[kind])
         self.status(exchange, self._rig.contract.errors[kind].status)
 
+    def named(self, exchange: Exchange, types: Sequence[str]) -> None:
+        """What the proxy calls the failure, if it calls it anything, is one of RFC 9209's ``types``."""
+        self._judge(exchange, types)
+        self.one_of("RFC 9209's type", (None, *types), self.proxy_status(exchange))
+
     def failed_or_broken(self, exchange: Exchange, *, types: Sequence[str] = ()) -> None:
         """The error of a failed request, or, where a head had been passed on, a visibly broken body."""
         if exchange.status is None or exchange.status >= 500:

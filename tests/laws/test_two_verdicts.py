@@ -16,6 +16,7 @@ FAILURE = re.compile(r"\b(?:4\d\d|5\d\d)\b|\berrors?\b|unavailable|broken body|r
 JUDGED = (
     "expect.error(",
     "expect.failed",
+    "expect.named(",
     "expect.broken_body(",
     "expect.rule(",
     "expect.answered(",

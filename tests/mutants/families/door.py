@@ -117,3 +117,18 @@ def connection_strips_our_own() -> None:
             return [field for field in write(fields, found, *args) if field[0] not in named]
 
         made.forward_request = stripped
+
+
+@mutant("door-foreign-host")
+def clients_host_passed() -> None:
+    """The client's Host goes upstream, so it chooses among the sites that the backend serves."""
+
+    @parts
+    def _(made: Parts) -> None:
+        write = made.forward_request
+
+        def passed(fields: Any, found: dict[bytes, bytes], *about: Any) -> list[tuple[bytes, bytes]]:
+            written: list[tuple[bytes, bytes]] = write(fields, found, *about)
+            return [(name, found[b"host"] if name == b"host" else value) for name, value in written]
+
+        made.forward_request = passed

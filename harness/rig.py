@@ -370,6 +370,10 @@ class Rig(Leftovers, Bytewise):
         """The same target with its deadline in our seconds, so that what is to end sooner is not ended by it."""
         return self.variant(request_timeout=self.clock.target(self.deadline_s))
 
+    def kept_for(self, ttl_s: float) -> dict[str, Any]:
+        """For `variant`: a health result is kept for so many target seconds; at real speed it is as documented."""
+        return {"health_ttl": ttl_s} if self.clock.speed != 1 else {}
+
     @property
     def promised_connect(self) -> dict[str, Any]:
         """For `variant`: the connect timeout at the target's pace, where it is otherwise as long as at real speed."""

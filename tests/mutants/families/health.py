@@ -138,3 +138,13 @@ def health_rewritten() -> None:
         await response.aclose()
         await exchange.reply.start(response.status, [(b"content-length", b"16")])
         await exchange.reply.body(b'{"healthy":true}', more=False)
+
+
+@mutant("recovery-served")
+def bad_news_kept_longer() -> None:
+    """A backend that failed its health check is left alone for four times as long as good news are kept."""
+
+    @around(gate, "judge")
+    def _(judge: Change, health: gate.Health, now: float, ttl_s: float) -> gate.Verdict:
+        verdict: gate.Verdict = judge(health, now, ttl_s * (4 if health.known is gate.Known.BAD else 1))
+        return verdict

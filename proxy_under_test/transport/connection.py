@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
     _failure: UpstreamFailure | None = None
     _paused = False
     _interim = False
+    _lost_by: Exception | None = None  # as connection_lost said it, where no exchange was there to be told
 
     def __init__(self, head_limit: int, owner: Owner) -> None:
         self._head_limit = head_limit
@@ -80,7 +81,9 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._chunks: deque[bytes] = deque()
         self._held = 0
-        if self._parser is None:
+        if self.lost:  # between connect and here, which are turns of the loop apart where addresses race
+            self._ended(self._lost_by)
+        elif self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
 
     def write(self, data: bytes) -> None:
@@ -234,7 +237,9 @@ class Connection(asyncio.Protocol):
         """The connection is gone; ``exc`` says how, None for an orderly end."""
         self.lost = True
         self._writable.set()
-        if self._attempt is not None and not self.complete:
+        if self._attempt is None:
+            self._lost_by = exc
+        elif not self.complete:
             self._ended(exc)
         self._wake()
         self._owner.forget(self)

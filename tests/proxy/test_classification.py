@@ -6,9 +6,11 @@ The counts are the point: a transport that tries again by itself makes a second 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,7 @@ HEAD_LIMIT = 16_384
 BOUNDS = Bounds(connect_timeout_s=9, head_limit=HEAD_LIMIT)  # a machine that is held up must not decide the outcome
 IMPATIENT = replace(BOUNDS, connect_timeout_s=0.3)  # for the one row that is about this timeout
 HEADERS = [(b"host", b"origin.test")]
+DUAL_STACK = "http://dual-stack.test:{port}"  # localhost is a name with one address on many a machine
 
 Make = Callable[[Upstream, Bounds], Transport]
 
@@ -66,7 +69,14 @@ def unsent(name: str, cause: Cause, connections: int = 0, **where: object) -> Ro
 
 TABLE = [
     unsent("refused", Cause.REFUSED, fault=Origin.refusing),
-    unsent("refused on a dual-stack name", Cause.REFUSED, url="http://localhost:{port}", fault=Origin.refusing),
+    unsent("refused on a dual-stack name", Cause.REFUSED, url=DUAL_STACK, fault=Origin.refusing),
+    unsent(
+        "full backlog on a dual-stack name",
+        Cause.CONNECT_TIMEOUT,
+        url=DUAL_STACK,
+        fault=Origin.unanswering,
+        bounds=IMPATIENT,
+    ),
     unsent("unknown name", Cause.DNS, url="http://no-such-host.invalid:{port}"),
     unsent("full backlog", Cause.CONNECT_TIMEOUT, fault=Origin.unanswering, bounds=IMPATIENT),
     Row("reset", replies.reset(), Seen(Cause.RESET, 1, 1), answered=False),
@@ -93,6 +103,7 @@ TABLE = [
         Seen(Cause.BODY_MALFORMED, 1, 1),
     ),
     Row("an answer", replies.ok(), Seen(200, 1, 1)),
+    Row("an answer from a dual-stack name", replies.ok(), Seen(200, 1, 1), url=DUAL_STACK),
     Row("an answer after interim ones", replies.interim(times=3), Seen(200, 1, 1)),
     Row("an error is an answer", replies.ok(status=503), Seen(503, 1, 1)),
     Row("a body that ends with its connection", replies.close_delimited(b"all"), Seen(200, 1, 1)),
@@ -109,6 +120,21 @@ def make(request: pytest.FixtureRequest) -> Make:
 def origin() -> Iterator[Origin]:
     with Origin.start("localhost") as origin:
         yield origin
+
+
+@pytest.fixture(autouse=True)
+def dual_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One name has an address of each family, and whoever asks for a number alone is not told (AI_NUMERICHOST)."""
+    real = socket.getaddrinfo
+
+    def found(host: Any, port: Any, *args: Any, **options: Any) -> Any:
+        if host not in ("dual-stack.test", b"dual-stack.test"):
+            return real(host, port, *args, **options)
+        if options.get("flags", 0) & socket.AI_NUMERICHOST:
+            raise socket.gaierror(socket.EAI_NONAME, "not a number")
+        return [entry for address in ("::1", "127.0.0.1") for entry in real(address, port, *args, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
 
 
 async def exchange(transport: Transport, attempt: Try, *, fresh: bool = False) -> Cause | int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from harness.traffic.origin import Origin
 from proxy_under_test.transport import Outgoing
+from proxy_under_test.transport import connect as connecting
 from proxy_under_test.transport.connect import race, resolve
 from proxy_under_test.transport.pool import Pool
 from proxy_under_test.transport.upstream import Bounds, locate
@@ -93,8 +95,14 @@ def test_an_address_is_not_looked_up() -> None:
     assert [0, 0, 1] == [asyncio.run(act(host)) for host in ("127.0.0.1", "::1", "localhost")]
 
 
-def test_one_family_refused_and_the_other_served_is_one_try() -> None:
-    """localhost has two addresses; a backend on one of them is enough (RFC 8305)."""
+@pytest.mark.parametrize("order", [("127.0.0.2", "127.0.0.1"), ("127.0.0.1", "127.0.0.2")], ids=" ".join)
+def test_one_address_refused_and_the_other_served_is_one_try(
+    monkeypatch: pytest.MonkeyPatch, order: tuple[str, str]
+) -> None:
+    """A name may have two addresses; a backend on one of them is enough (RFC 8305)."""
+
+    async def two(_: str, port: int) -> list[connecting.Address]:
+        return [(socket.AF_INET, host, port) for host in order]
 
     async def act(url: str) -> int:
         pool = Pool(locate(url), Bounds())
@@ -103,7 +111,8 @@ def test_one_family_refused_and_the_other_served_is_one_try() -> None:
         await pool.aclose()
         return response.status
 
+    monkeypatch.setattr(connecting, "resolve", two)
     with Origin.start("127.0.0.1") as origin:
-        status = asyncio.run(act(f"http://localhost:{origin.port}"))
+        status = asyncio.run(act(f"http://two.test:{origin.port}"))
 
         assert (status, len(origin.connections()), len(origin.attempts())) == (200, 1, 1)

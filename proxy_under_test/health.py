@@ -38,7 +38,7 @@ class HealthGate:
         self._log = log
         self._metrics = metrics
         self._clock = clock
-        self._probe: asyncio.Task[None] | None = None
+        self._probe: asyncio.Task[Cause | None] | None = None
         self.health: Health = gate.UNKNOWN
 
     @property
@@ -47,12 +47,16 @@ class HealthGate:
         return gate.judge(self.health, self._clock(), self._ttl_s) is Verdict.PASS
 
     async def admit(self) -> None:
-        """Return where the backend may be asked.  Raises Refusal (UNAVAILABLE, LOOP) where it may not."""
+        """Return where the backend may be asked.
+
+        Raises Refusal: UNAVAILABLE or LOOP where it may not, NO_CONNECTION_FREE where our own limit kept us from
+        finding out, whatever was known before.
+        """
         verdict = gate.judge(self.health, self._clock(), self._ttl_s)
         if verdict is Verdict.PASS:
             return
-        if verdict is Verdict.PROBE:
-            await self._ask()
+        if verdict is Verdict.PROBE and (hindered := await self._ask()):
+            raise Refusal(hindered, "health check: not made")
         if self.health.known is Known.BAD:
             cause = Cause.LOOP if self.health.cause is Cause.LOOP else Cause.UNAVAILABLE
             raise Refusal(cause, f"health check: {self.health.cause}")
@@ -71,19 +75,20 @@ class HealthGate:
             self._probe.cancel()
             await asyncio.wait((self._probe,))
 
-    async def _ask(self) -> None:
+    async def _ask(self) -> Cause | None:
         if self._probe is None:
             self._probe = asyncio.get_running_loop().create_task(self._find_out())
             self._probe.add_done_callback(self._probed)
         # One waiter that leaves must not take the answer from the others.
-        await asyncio.shield(self._probe)
+        return await asyncio.shield(self._probe)
 
-    def _probed(self, probe: asyncio.Task[None]) -> None:
+    def _probed(self, probe: asyncio.Task[Cause | None]) -> None:
         self._probe = None
         if not probe.cancelled() and probe.exception() is not None:
             self._log.error("health check crashed", error=repr(probe.exception()))
 
-    async def _find_out(self) -> None:
+    async def _find_out(self) -> Cause | None:
+        """Ask the backend; the cause where it could not be asked, so that nothing new is known of it."""
         status: int | None = None
         cause: Cause | None = None
         started = self._clock()
@@ -94,6 +99,8 @@ class HealthGate:
             cause = Cause.DEADLINE
         except UpstreamFailure as failure:
             cause = failure.cause
+            if cause is Cause.NO_CONNECTION_FREE:
+                return cause
         before = self.health.known
         self.health = gate.after_probe(self._clock(), status, cause)
         self._metrics.probes[self.health.known.value] += 1
@@ -107,6 +114,7 @@ class HealthGate:
             cause=self.health.cause,
             duration_ms=round((self._clock() - started) * 1000, 1),
         )
+        return None
 
     async def _get(self) -> int:
         # A new connection, so that an old one gone stale is not taken for a backend that is down.

@@ -13,7 +13,7 @@ from proxy_under_test.causes import Cause
 
 OK_FROM, OK_BELOW = 200, 300  # statuses of a probe that mean "healthy"
 LOOP_STATUS = 508  # RFC 5842 section 7.2; what this proxy answers to itself
-FAULTY_FROM = 500  # a status from here on is no evidence of health
+SUCCESS_FROM, SUCCESS_BELOW = 200, 400  # statuses of a response that are as good as a probe
 
 
 class Known(Enum):
@@ -60,8 +60,8 @@ def after_probe(now: float, status: int | None, cause: Cause | None) -> Health:
 
 
 def after_response(health: Health, now: float, status: int) -> Health:
-    """A response upstream is as good as a probe, unless it says that the backend is broken."""
-    return Health(Known.GOOD, now) if status < FAULTY_FROM else health
+    """A success upstream is as good as a probe; a 4xx is said by anything that listens there."""
+    return Health(Known.GOOD, now) if SUCCESS_FROM <= status < SUCCESS_BELOW else health
 
 
 def after_failed_connect(health: Health) -> Health:

@@ -39,11 +39,13 @@ def test_a_proxy_that_probes_itself_has_found_a_loop() -> None:
 
 
 @given(health=HEALTHS, status=st.integers(200, 599))
-def test_an_answer_upstream_refreshes_and_a_broken_one_changes_nothing(health: Health, status: int) -> None:
-    """Any response but a server error is as good as a probe."""
+def test_a_success_upstream_refreshes_and_anything_else_changes_nothing(health: Health, status: int) -> None:
+    """
+    A success is as good as a probe (contract, 4).  A 404 is not: any program at the backend's address says it.
+    """
     after = gate.after_response(health, 9.0, status)
 
-    assert after == (Health(Known.GOOD, 9.0) if status < 500 else health)
+    assert after == (Health(Known.GOOD, 9.0) if status < 400 else health)
 
 
 @given(health=HEALTHS)

@@ -159,7 +159,7 @@ class Forwarder:
     async def _try(self, exchange: Exchange, target: bytes) -> Incoming:
         """Try until there is a response, or the policy gives up.  Raises UpstreamFailure."""
         parts, arrival, record = self.parts, exchange.arrival, exchange.record
-        keyed = b"idempotency-key" in arrival.found
+        keyed = _keyed(arrival.found)
         safe = keyed or arrival.method in policy.IDEMPOTENT
         while True:
             attempt = Try(len(record.attempts) + 1, started=time.monotonic())
@@ -252,9 +252,15 @@ class Forwarder:
         self.parts.journal.finished(record, now)
 
 
+def _keyed(found: Mapping[bytes, bytes]) -> bool:
+    """Whether there is an Idempotency-Key by which a backend can tell a repetition; commas join empty ones."""
+    key = found.get(b"idempotency-key")
+    return key is not None and bool(key.strip(b" \t,"))
+
+
 def _maybe_executed(exchange: Exchange) -> bool:
     arrival = exchange.arrival
-    repeatable = arrival.method in policy.IDEMPOTENT or b"idempotency-key" in arrival.found
+    repeatable = arrival.method in policy.IDEMPOTENT or _keyed(arrival.found)
     return not repeatable and any(attempt.sent for attempt in exchange.record.attempts)
 
 

@@ -114,6 +114,17 @@ def test_a_write_with_a_key_is_repeated(proxy: RunningProxy, upstream: Origin, c
     assert [attempt.header("Idempotency-Key") for attempt in upstream.attempts()] == ["k1", "k1"]
 
 
+@pytest.mark.parametrize("key", ["", ",", ", ,"])
+def test_an_empty_key_is_none(proxy: RunningProxy, upstream: Origin, client: Client, key: str) -> None:
+    """By an Idempotency-Key without a value no backend can tell a repetition, so the write is sent once."""
+    upstream.script(route=[replies.reset(), replies.ok()])
+
+    exchange = client.post("/api/proxy/spend", content=b"1", headers={"Idempotency-Key": key})
+
+    assert (exchange.status, len(upstream.attempts())) == (502, 1)
+    assert exchange.json()["details"]["suggestion"].startswith("The write may have been executed")
+
+
 @pytest.mark.parametrize("transport", ["httptools", "httpx2"])
 def test_a_write_that_was_refused_is_executed_once(upstream: Origin, transport: str) -> None:
     """A connect that failed sent nothing; the write goes out when the backend is back."""

@@ -23,7 +23,7 @@ from proxy_under_test.headers import Header, Identity, RequestIds
 from proxy_under_test.health import HealthGate
 from proxy_under_test.policy import GiveUp, Rules
 from proxy_under_test.record import Journal, Record
-from proxy_under_test.reply import Reply, Send, common_headers
+from proxy_under_test.reply import LEFT, Reply, Send, common_headers
 from proxy_under_test.target import bypasses_gate, upstream_target
 from proxy_under_test.transport import Incoming, Outgoing, Transport, Try
 
@@ -105,7 +105,7 @@ class Forwarder:
         except ClientGone:
             record.cause = Cause.CLIENT_GONE
         except asyncio.CancelledError as exc:
-            if not self.parts.stopping:
+            if not self.parts.stopping or exc.args == LEFT:
                 record.cause = Cause.CLIENT_GONE
                 self._close(exchange, time.monotonic())
                 raise

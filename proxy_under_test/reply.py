@@ -15,6 +15,9 @@ from proxy_under_test.errors import Answer, Circumstances, ErrorWriter
 # that a small response takes one step and one system call.
 FUSED = "errorpath.fused"
 
+# With what the server cancels the task of a client that left; whoever is cancelled finds it in the exception's args.
+LEFT = ("the client left",)
+
 # As the last field: the connection ends with this response.
 CLOSE = (b"connection", b"close")
 

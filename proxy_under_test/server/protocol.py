@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from proxy_under_test.causes import Cause, Refusal
 from proxy_under_test.door import HEAD_BYTES, TARGET, Door
 from proxy_under_test.frontdoor import Limits
-from proxy_under_test.reply import FUSED
+from proxy_under_test.reply import FUSED, LEFT
 from proxy_under_test.server.cycle import App, Cycle
 
 # Line ends, method and version come on top of what the limits count.
@@ -190,7 +190,7 @@ class ClientProtocol(HttpToolsProtocol):
         if running is not None and running.task is not None and not running.response_complete:
             running.disconnected = True
             running.tell()
-            running.task.cancel()
+            running.task.cancel(*LEFT)
         # The callbacks of this connection's objects form circles; nothing else would end them before a collection.
         self._running = self._current = None
         self.cycle = self.parser = None  # type: ignore[assignment]
@@ -201,7 +201,7 @@ class ClientProtocol(HttpToolsProtocol):
         if running is not None and not running.response_complete:
             running.disconnected = True
             if running.task is not None:
-                running.task.cancel()
+                running.task.cancel(*LEFT)
             if running.response_started:
                 self.transport.abort()
                 return

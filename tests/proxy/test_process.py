@@ -99,6 +99,26 @@ def test_a_signal_finishes_what_is_in_flight(transport: str) -> None:
         assert client.get("/api/proxy/x").error == "refused"
 
 
+def test_a_client_that_leaves_within_the_grace_is_one_that_left() -> None:
+    """Whoever leaves while the proxy stops is recorded as at any other time; it is no error of the proxy's."""
+    with (
+        Origin.start() as origin,
+        running(origin.url, SHUTDOWN_GRACE=20_000, REQUEST_TIMEOUT=30_000, **PATIENT) as proxy,
+        Client(proxy.url) as client,
+    ):
+        origin.script(route=[replies.silent()])
+        pending = client.begin("GET", "/api/proxy/x", headers={"X-Request-ID": "leaves"})
+        poll_until(origin.attempts, within_s=5, what="the attempt")
+
+        proxy.process.signal(signal.SIGTERM)
+        poll_until(lambda: _refuses(proxy.port), within_s=5, what="the listener to close")
+        pending.leave()
+        code = proxy.process.wait(5)
+
+        end = proxy.ended("leaves")
+        assert (end["status"], end["outcome"], end["level"], code) == (499, "client-gone", "warning", 0)
+
+
 def test_what_does_not_finish_within_the_grace_is_broken_off() -> None:
     """The grace over, the client is told, and the process ends by itself."""
     with (

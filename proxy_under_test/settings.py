@@ -7,44 +7,61 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MS_PER_S = 1000.0
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
+_ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:]+\])(?::(?P<port>[0-9]{1,5}))?")
+_OWN_PORTS = {"http": 80, "https": 443}
 
 
 class BadSettings(Exception):
     """One or more settings are wrong; the text names each and says what to do, one line per setting."""
 
 
-def _http_url(value: str) -> str:
+def _address(value: str) -> SplitResult:
+    """The parts of an http:// or https:// address that can be.  Raises ValueError, which tells no secret of it."""
+    if not re.fullmatch(r"[!-~]*", value):
+        raise ValueError("has a character that an address cannot have")
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is not an http:// or https:// address")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("must not carry a user name or password")
-    if parts.query or parts.fragment or not re.fullmatch(r"[!-~]*", value):
-        raise ValueError("must be a plain address without query or fragment")
+        raise ValueError("must not carry a user name or password, which would not be sent")
     if parts.port == 0:  # reading .port raises ValueError where it is not a number below 65536
         raise ValueError("has port 0")
+    try:
+        parts.hostname.encode("idna")  # as whoever looks it up does
+    except UnicodeError:
+        raise ValueError("has a host name with a part that is empty or longer than 63 characters") from None
+    return parts
+
+
+def _http_url(value: str) -> str:
+    parts = _address(value)
+    if parts.query or parts.fragment:
+        raise ValueError("must be a plain address without query or fragment")
     return value.rstrip("/")
 
 
 def _webhook(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not re.fullmatch(r"[!-~]*", value):
-        raise ValueError("is not an http:// or https:// address")
+    _address(value)
     return value
 
 
 def _origins(value: str) -> str:
-    for origin in value.split(","):
-        if origin.strip() and not _ORIGIN.fullmatch(origin.strip().rstrip("/").lower()):
-            raise ValueError(f"has {origin.strip()!r}, which is no origin such as http://localhost:3200")
-    return value
+    return ",".join(_origin(given.strip()) for given in value.split(",") if given.strip())
+
+
+def _origin(given: str) -> str:
+    """``given`` as a browser writes it in Origin: lower case, without the scheme's own port (RFC 6454 section 6)."""
+    found = _ORIGIN.fullmatch(given.lower().rstrip("/"))
+    if found is None or int(found["port"] or 0) > 65_535:
+        raise ValueError(f"has {given!r}, which is no origin such as http://localhost:3200")
+    own = found["port"] is None or int(found["port"]) == _OWN_PORTS[found["scheme"]]
+    return f"{found['scheme']}://{found['host']}" + ("" if own else f":{int(found['port'])}")
 
 
 Ms = Annotated[float, Field(gt=0, le=86_400_000, allow_inf_nan=False)]
@@ -103,7 +120,7 @@ class Settings(BaseSettings):
     @property
     def origins(self) -> tuple[str, ...]:
         """The origins that may send credentials."""
-        return tuple(o.strip().rstrip("/") for o in self.frontend_url.split(",") if o.strip())
+        return tuple(filter(None, self.frontend_url.split(",")))
 
     def seconds(self, name: str) -> float:
         """The duration setting ``name`` in seconds."""

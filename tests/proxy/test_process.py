@@ -35,7 +35,10 @@ def run(**settings: object) -> subprocess.CompletedProcess[str]:
         ("PORT", "abc"), ("PORT", "70000"), ("NEXT_PUBLIC_API_URL", "localhost:3101"),
         ("NEXT_PUBLIC_API_URL", "http://u:p@x"), ("NEXT_PUBLIC_API_URL", "http://x:99999"), ("NODE_ENV", "prod"),
         ("REQUEST_TIMEOUT", "0"), ("MAX_RETRIES", "-1"), ("RETRY_DELAY", "soon"), ("FRONTEND_URL", "*"),
-        ("UPSTREAM_TRANSPORT", "curl"), ("ERROR_WEBHOOK_URL", "ftp://x"),
+        ("NEXT_PUBLIC_API_URL", "http://api..example.com"), ("NEXT_PUBLIC_API_URL", f"http://{'a' * 64}.test"),
+        ("FRONTEND_URL", "http://x:65536"), ("UPSTREAM_TRANSPORT", "curl"), ("ERROR_WEBHOOK_URL", "ftp://x"),
+        ("ERROR_WEBHOOK_URL", "http://x:99999"), ("ERROR_WEBHOOK_URL", "http://x:abc"),
+        ("ERROR_WEBHOOK_URL", "http://user:s3cret@x"), ("ERROR_WEBHOOK_URL", "http://x..test"),
     ],
 )  # fmt: skip
 def test_a_bad_setting_is_named_and_nothing_starts(name: str, value: str) -> None:
@@ -45,6 +48,7 @@ def test_a_bad_setting_is_named_and_nothing_starts(name: str, value: str) -> Non
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert [line.split("=")[0].split(":")[0] for line in ended.stderr.splitlines()] == [f"bad setting {name}"]
+    assert "s3cret" not in ended.stderr
 
 
 def test_every_bad_setting_is_named_at_once() -> None:

@@ -24,6 +24,7 @@ CONNECTING: tuple[tuple[type[BaseException], Cause], ...] = (
     (ssl.SSLError, Cause.TLS_PROTOCOL),
     (ConnectionRefusedError, Cause.REFUSED),
     (socket.gaierror, Cause.DNS),
+    (UnicodeError, Cause.DNS),  # a name with a part that no name can have
     (TimeoutError, Cause.CONNECT_TIMEOUT),
 )
 

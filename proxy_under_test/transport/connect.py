@@ -38,13 +38,13 @@ async def connect(upstream: Upstream, make: Callable[[], P], timeout_s: float, d
     except TimeoutError as exc:
         cause = Cause.DNS_TIMEOUT if looking_up else Cause.CONNECT_TIMEOUT
         raise UpstreamFailure(cause, f"nothing within {timeout_s:g} s") from exc
-    except (OSError, ExceptionGroup) as exc:
+    except (OSError, ExceptionGroup, UnicodeError) as exc:
         cause = classify.while_connecting(exc, tls=upstream.tls is not None)
         raise UpstreamFailure(cause, str(exc)) from exc
 
 
 async def resolve(host: str, port: int) -> list[Address]:
-    """The addresses of ``host``, families alternating.  Raises OSError (gaierror)."""
+    """The addresses of ``host``, families alternating.  Raises OSError (gaierror), or UnicodeError for no name."""
     try:  # an address needs no lookup, and so no thread for it
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:

@@ -78,6 +78,8 @@ TABLE = [
         bounds=IMPATIENT,
     ),
     unsent("unknown name", Cause.DNS, url="http://no-such-host.invalid:{port}"),
+    unsent("no possible name", Cause.DNS, url="http://no..name.test:{port}"),
+    unsent("no possible label", Cause.DNS, url=f"http://{'a' * 64}.test:{{port}}"),
     unsent("full backlog", Cause.CONNECT_TIMEOUT, fault=Origin.unanswering, bounds=IMPATIENT),
     Row("reset", replies.reset(), Seen(Cause.RESET, 1, 1), answered=False),
     Row("empty reply", replies.empty_reply(), Seen(Cause.CLOSED, 1, 1), answered=False),

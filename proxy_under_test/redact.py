@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from urllib.parse import unquote_plus
 
 LONGEST = 2_048
 MARK = "…[truncated]"
@@ -45,4 +46,4 @@ def names(given: Iterable[bytes]) -> list[str]:
 
 def _field(part: str) -> str:
     name, mark, _ = part.partition("=")
-    return f"{name}={HIDDEN}" if mark and _SECRET.search(name) else part
+    return f"{name}={HIDDEN}" if mark and _SECRET.search(unquote_plus(name)) else part  # as whoever reads it does

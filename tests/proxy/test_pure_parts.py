@@ -178,6 +178,7 @@ def test_secret_looking_query_values_are_not_logged() -> None:
     query = redact.query("q=1&access_token=abc&API-Key=def&password=ghi&flag")
 
     assert query == "q=1&access_token=[redacted]&API-Key=[redacted]&password=[redacted]&flag"
+    assert redact.query("t%6Fken=abc&%70assword=d%26ef&a%2Fb=1") == "t%6Fken=[redacted]&%70assword=[redacted]&a%2Fb=1"
     assert len(redact.shorten("x" * 100_000)) < 2_100
 
 

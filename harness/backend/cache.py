@@ -2,7 +2,8 @@
 
 Law: a failure of Redis never fails a request.  redis-py's own ten retries are off (redis-py#4082); each command is
 bounded.
-A value may be stale for at most CACHE_TTL, when Redis was away while it should have been forgotten.
+A value may be stale for at most CACHE_TTL, when Redis was away while it should have been forgotten, or when it was
+forgotten between its reading and its keeping.
 """
 
 from __future__ import annotations

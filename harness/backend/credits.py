@@ -88,8 +88,10 @@ async def spend(asked: Spend, write: ByUser, its: With) -> Response:
         entry = await enter(connection, write, write.user_id, "spend", -asked.amount, left, asked.reason)
         return Answer.of(200, Spent(entry_id=entry, amount=asked.amount, balance_after=left))
 
-    answer = await carry_out(its.postgres, write, effect)
-    await _forget(its, write)
+    try:
+        answer = await carry_out(its.postgres, write, effect)
+    finally:  # also where nobody knows whether it was committed
+        await _forget(its, write)
     return answer.response()
 
 

@@ -115,6 +115,21 @@ def test_lost_commit_is_called_unknown(rig: Rig) -> None:
     assert rig.executions(request_id) == 1
 
 
+def test_a_spending_of_unknown_outcome_is_not_hidden_by_the_cache(rig: Rig) -> None:
+    """
+    Where the answer to COMMIT is lost, the balance that was kept is forgotten, and the next one told is the true one.
+    """
+    user = rig.backend.user()
+    before = [user.get("/api/credits/balance") for _ in range(2)]
+
+    rig.postgres.lose_answer_to(b"COMMIT")
+    spend(user)
+    after = user.get("/api/credits/balance")
+
+    assert [answer.headers["X-Cache"] for answer in (*before, after)] == ["miss", "hit", "miss"]
+    assert [answer.json()["balance"] for answer in (*before, after)] == [100, 100, 99]
+
+
 def test_terminated_connections_are_replaced(rig: Rig) -> None:
     """
     After pg_terminate_backend on every connection the next requests are served.

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import http.client
 import signal
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from harness.clock import Clock, poll_until
 from harness.environment import ports
 from harness.environment.leaks import listens, run_on
 from harness.environment.processes import Owned, start
 from harness.environment.rundir import RunDirectory
-from harness.errors import HarnessError, UsageError
-from harness.target import placeholders, speed
+from harness.errors import HarnessError
+from harness.target import elsewhere, placeholders, speed
 from harness.target.files import TargetFile
 from harness.target.running import LOOPBACK, RunningTarget, Socket
 
@@ -84,19 +82,16 @@ def spawn(
 def reach(target: TargetFile, *, url: str, origin_port: int) -> RunningTarget:
     """A target that somebody else has started at ``url`` and that forwards to 127.0.0.1:``origin_port``.
 
-    UsageError when the address or the port cannot be one, HarnessError when nothing takes a connection there.
+    UsageError when the address cannot be one, HarnessError when nothing takes a connection there (any more).
     """
-    parts = urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/") or parts.query:
-        raise UsageError(f"--url {url}: write it as http://HOST:PORT, without a path; the target file has the route")
-    if not 0 < origin_port < 65_536:
-        raise UsageError(f"--origin-port {origin_port}: write a port between 1 and 65535")
-    port = parts.port or 80
-    if not _connects(parts.hostname, port):
+    host, port = elsewhere.address(url)
+    trouble = elsewhere.why_not_connect(host, port)
+    if trouble is not None:
         raise HarnessError(
-            f"nothing takes a connection at {url}; start the proxy there, forwarding to port {origin_port}"
+            f"nothing takes a connection at {url} ({trouble}); "
+            f"start the proxy there, forwarding to port {origin_port}"
         )
-    return RunningTarget(target, parts.hostname, port, None)
+    return RunningTarget(target, host, port, None)
 
 
 def _on_a_free_port(orders: _Orders) -> tuple[int, Owned]:
@@ -164,7 +159,7 @@ def _await_answer(orders: _Orders, process: Owned, port: int) -> None:
 def _serves(orders: _Orders, process: Owned, port: int) -> bool:
     """Whether the target answers, and not the target of another run that was faster on this port."""
     ready = orders.file.launch.ready
-    answers = _connects(LOOPBACK, port) if ready is None else _answers(port, ready)
+    answers = elsewhere.why_not_connect(LOOPBACK, port) is None if ready is None else _answers(port, ready)
     return answers and (listens(process.pid, port) or run_on(port) in (None, orders.run.id))
 
 
@@ -177,11 +172,3 @@ def _answers(port: int, path: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _connects(host: str, port: int) -> bool:
-    try:
-        socket.create_connection((host, port), ANSWER_S).close()
-    except OSError:
-        return False
-    return True

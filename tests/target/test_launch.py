@@ -13,7 +13,7 @@ import pytest
 from harness.clock import Clock
 from harness.environment import ports
 from harness.environment.rundir import RunDirectory
-from harness.errors import HarnessError, NotPromised, UsageError
+from harness.errors import HarnessError, NotPromised
 from harness.target.launch import launch, reach, spawn
 from tests.target.tiny import Write
 
@@ -172,19 +172,6 @@ def test_a_target_that_somebody_else_started_is_reached(target_of: Write, taken_
     assert target.base_url == f"http://127.0.0.1:{taken_port}/api/proxy"
     with pytest.raises(NotPromised, match="was not started by us"):
         target.resident_bytes()
-
-
-@pytest.mark.parametrize("url", ["127.0.0.1:3000", "https://127.0.0.1", "http://127.0.0.1:3000/api", "http://"])
-def test_an_address_that_cannot_be_one_is_refused(target_of: Write, url: str) -> None:
-    """The message says how to write it."""
-    with pytest.raises(UsageError, match=r"--url .*: write it as http://HOST:PORT"):
-        reach(target_of(), url=url, origin_port=3101)
-
-
-def test_an_origin_port_that_cannot_be_one_is_refused(target_of: Write) -> None:
-    """0 would be a port of the kernel's choice, which the proxy could not know."""
-    with pytest.raises(UsageError, match="--origin-port 0"):
-        reach(target_of(), url="http://127.0.0.1:3000", origin_port=0)
 
 
 def test_a_proxy_that_is_not_there_is_no_verdict(target_of: Write) -> None:

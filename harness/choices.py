@@ -18,11 +18,11 @@ from typing import Any
 
 from harness.contract.catalogue import BY_ID, CATALOGUE
 from harness.errors import UsageError
+from harness.target import elsewhere
 
 ENVIRONMENTS = ("embedded", "containers")
 TOXIPROXIES = ("embedded", "binary", "container")
 RUNNING_AT = re.compile(r"(?P<host>[\w.-]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")  # a Toxiproxy that is there already
-LAST_PORT = 65_535
 AUTO_SPEED = 20.0  # a 30 s promise in 1.5 s: the retry waits are still 50 ms, well above a machine's jitter
 
 
@@ -62,12 +62,20 @@ class Choices:
             )
         if (self.url is None) != (self.origin_port is None):
             raise UsageError("--url and --origin-port belong together: the proxy at --url forwards to 127.0.0.1:PORT")
+        if self.url is not None and self.origin_port is not None:
+            elsewhere.address(self.url)
+            elsewhere.check_port("--origin-port", self.origin_port)
         for path in self.only:
             if path not in BY_ID:
                 raise UsageError(
                     f"--only {path}: there is no such error path{_similar(path)}; `errorpath paths` lists them"
                 )
         self.speed_given()
+
+    def check_workers(self, count: int) -> None:
+        """Raise UsageError for more workers than the target has upstreams to be broken."""
+        if self.url is not None and count > 1:
+            raise UsageError("--url: one proxy that runs already is checked by one worker; use -n 0")
 
     def speed_given(self) -> float | None:
         """The speed asked for; None for ``auto``."""
@@ -86,7 +94,7 @@ class Choices:
 
 def _is_address(text: str) -> bool:
     found = RUNNING_AT.fullmatch(text)
-    return found is not None and 0 < int(found["port"]) <= LAST_PORT
+    return found is not None and 0 < int(found["port"]) <= elsewhere.LAST_PORT
 
 
 def _similar(path: str) -> str:

@@ -8,6 +8,7 @@ from harness.choices import AUTO_SPEED, Choices
 from harness.clock import Clock
 from harness.contract.model import Contract, load_contract
 from harness.errors import UsageError
+from harness.target import elsewhere
 from harness.target.files import TargetFile, load_target
 
 
@@ -19,6 +20,11 @@ class Plan:
     target: TargetFile
     contract: Contract
     clock: Clock
+
+    def check_there(self) -> None:
+        """Look for a proxy that somebody else has started; UsageError when it cannot be checked now."""
+        if self.choices.url is not None and self.choices.origin_port is not None:
+            elsewhere.check_there(self.choices.url, self.choices.origin_port)
 
 
 def plan(choices: Choices) -> Plan:

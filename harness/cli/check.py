@@ -18,7 +18,9 @@ AT_ONCE = 40  # scenarios in real time, each with a proxy of its own: 100 MB, an
 def run(arguments: argparse.Namespace) -> int:
     """Check, show and write; returns the exit code."""
     choices = chosen(arguments)
-    flags = _pytest_arguments(choices) + _workers(arguments.workers, plan(choices))
+    planned = plan(choices)
+    flags = _pytest_arguments(choices) + _workers(arguments.workers, planned)
+    planned.check_there()
     writable(Path(choices.out or "reports"))
     from harness.cli.view import followed  # a bad choice has ended before pytest is even loaded
 
@@ -44,6 +46,7 @@ def _workers(asked: str, chosen: Plan) -> list[str]:
         if not asked.isdigit():
             raise UsageError(f"-n {asked}: write a number of workers, 0 for none, or auto")
         workers = int(asked)
+        choices.check_workers(workers)
     elif choices.url is not None:
         workers = 0
     elif chosen.clock.speed == 1:

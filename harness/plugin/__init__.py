@@ -56,9 +56,9 @@ def pytest_configure(config: pytest.Config) -> None:
         ctrl_c.leave_to_controller()
     if hasattr(config, "workerinput") or config.option.collectonly or not _reaches_scenarios(config):
         return
-    choices = choices_of(config)
-    _check_workers(config, choices)
     try:
+        choices = choices_of(config)
+        choices.check_workers(_workers(config))
         config.stash[RUN] = Run.start(choices)
     except UsageError as exc:
         raise pytest.UsageError(str(exc)) from exc
@@ -67,12 +67,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.hook.pytest_errorpath_started(config=config)
 
 
-def _check_workers(config: pytest.Config, choices: Choices) -> None:
+def _workers(config: pytest.Config) -> int:
     workers, at_once = config.getoption("numprocesses", 0) or 0, config.getoption("--at-once")
     if workers and at_once:
         raise pytest.UsageError("--at-once and -n: choose one; forks take the place of xdist's workers")
-    if choices.url is not None and max(workers, at_once) > 1:
-        raise pytest.UsageError("--url: one proxy that runs already is checked by one worker; use -n 0")
+    return int(max(workers, at_once))
 
 
 def _reaches_scenarios(config: pytest.Config) -> bool:

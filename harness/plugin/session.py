@@ -42,12 +42,13 @@ class Run:
 
     @classmethod
     def start(cls, choices: Choices) -> Run:
-        """Check the choices, then start the environment.
+        """Check the choices, look for a proxy that runs already, then start the environment.
 
         Raises UsageError before anything is started, EnvironmentUnavailable when a server does not start.
         """
         started = time.monotonic()
         chosen = plan(choices)
+        chosen.check_there()
         folder = output_folder(choices, chosen.target.name)
         directory = RunDirectory.create()
         environment = Environment(choices.env, choices.toxiproxy)

@@ -57,8 +57,10 @@ def _asked(arguments: argparse.Namespace) -> LoadPlan:
     wanted = gates.load_gates(Path(arguments.gates or gates.DEFAULT), phases)
     if arguments.duration is not None:
         phases = phases.lasting(_within("--duration", arguments.duration, 5.0, LONGEST_S))
+    traffic = _traffic(arguments)
+    chosen.check_there()
     folder = output_folder(chosen.choices, chosen.target.name)
-    return LoadPlan(chosen, _traffic(arguments), phases, wanted, folder, _command(arguments))
+    return LoadPlan(chosen, traffic, phases, wanted, folder, _command(arguments))
 
 
 def _command(arguments: argparse.Namespace) -> str:

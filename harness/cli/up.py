@@ -7,10 +7,10 @@ under test, or a person with curl or psql.
 from __future__ import annotations
 
 import argparse
-import socket
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import combinations
 
 from rich.console import Console
 
@@ -26,6 +26,7 @@ from harness.errors import HarnessError, UsageError
 from harness.faults import Fault
 from harness.faults.link import AnswerLost, AnswerReset, BlackHole, Latency, Refused
 from harness.plan import Plan, plan
+from harness.target.elsewhere import check_port, why_not_listen
 from harness.target.launch import spawn
 from harness.target.speed import promised_settings
 from harness.toxiproxy.client import Link, LinkServer
@@ -81,8 +82,9 @@ class Switchboard:
 
 def run(arguments: argparse.Namespace) -> int:
     """Start the stack, say where it is, obey keys until Ctrl-C or ``q``."""
-    chosen = plan(Choices(target=arguments.target, env=arguments.env, speed="real"))
     ports = {hop: getattr(arguments, f"{hop}_port") for hop in DOCUMENTED_PORTS}
+    _check(ports)
+    chosen = plan(Choices(target=arguments.target, env=arguments.env, speed="real"))
     _free(ports)
     console = Console(highlight=False)
     with ExitStack() as closing:
@@ -93,18 +95,27 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _free(ports: dict[str, int]) -> None:
+def _check(ports: dict[str, int]) -> None:
+    """Raise UsageError for a port that cannot be one, or that two of them are to have."""
     for hop, port in ports.items():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except (OSError, OverflowError) as exc:
-                flag = f"--{hop}-port"
-                raise UsageError(
-                    f"port {port} ({hop}) cannot be used: {exc}; `lsof -i :{port}` tells who holds it, "
-                    f"`errorpath up {flag} N` takes another"
-                ) from exc
+        check_port(f"--{hop}-port", port)
+    for one, other in combinations(ports, 2):
+        if ports[one] == ports[other]:
+            raise UsageError(
+                f"--{one}-port and --{other}-port are both {ports[one]}; give each a port of its own "
+                f"(the documented ones are {DOCUMENTED_PORTS[one]} and {DOCUMENTED_PORTS[other]})"
+            )
+
+
+def _free(ports: dict[str, int]) -> None:
+    """Raise UsageError for a port that somebody else has."""
+    for hop, port in ports.items():
+        trouble = why_not_listen(port)
+        if trouble is not None:
+            raise UsageError(
+                f"--{hop}-port {port}: cannot be used ({trouble}); `lsof -i :{port}` tells who holds it, "
+                f"`errorpath up --{hop}-port N` takes another"
+            )
 
 
 def _start(chosen: Plan, ports: dict[str, int], closing: ExitStack, console: Console) -> Switchboard:

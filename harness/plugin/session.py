@@ -63,6 +63,7 @@ class Run:
             toxiproxy=endpoints.toxiproxy_kind,
             speed=chosen.clock.speed,
             seed=choices.seed,
+            command=chosen.command(),
             versions=endpoints.versions,
         )
         return cls(chosen, directory, environment, endpoints, folder, results, directory.folder("progress"), started)

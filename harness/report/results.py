@@ -7,7 +7,8 @@ one path make one row; the worst verdict speaks.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,14 @@ Record = dict[str, Any]
 
 @dataclass
 class Results:
-    """The results of a run while they come in."""
+    """The results of a run while they come in; ``command`` is what checks it all again."""
 
     target: str
     environment: str
     toxiproxy: str
     speed: float
     seed: int
+    command: Sequence[str]
     versions: Mapping[str, str] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     wall_s: float = 0.0
@@ -58,15 +60,9 @@ class Results:
             "witness": _joined(records, "witness"),
             "attempts": next((record["attempts"] for record in records if record["attempts"]), []),
             "wall_s": round(sum(record["wall_s"] for record in records), 3),
-            "reproduce": f"errorpath check --target {self.target} --only {identity} --seed {self.seed}{self._where}",
+            "reproduce": shlex.join([*self.command, "--only", identity]),
             "cases": records,
         }
-
-    @property
-    def _where(self) -> str:
-        """The flags of an environment that is not the usual one."""
-        chosen = {"env": self.environment, "toxiproxy": self.toxiproxy}
-        return "".join(f" --{name} {value}" for name, value in chosen.items() if value != "embedded")
 
     def to_json(self) -> dict[str, Any]:
         """The whole file, as plain data."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from harness.load.locust_process import Traffic, needed
 from harness.load.run import EXIT_INTERRUPTED, LoadPlan
 from harness.load.run import run as run_load
 from harness.load.terminal import summary
-from harness.plan import plan
+from harness.plan import Plan, plan
 from harness.report.page import load_page
 
 MOST_USERS, MOST_PER_S, MOST_WORKERS = 10_000, 100_000.0, 64
@@ -60,17 +61,16 @@ def _asked(arguments: argparse.Namespace) -> LoadPlan:
     traffic = _traffic(arguments)
     chosen.check_there()
     folder = output_folder(chosen.choices, chosen.target.name)
-    return LoadPlan(chosen, traffic, phases, wanted, folder, _command(arguments))
+    return LoadPlan(chosen, traffic, phases, wanted, folder, _command(arguments, chosen))
 
 
-def _command(arguments: argparse.Namespace) -> str:
-    """The same again, but for where the results go."""
-    given = {name: getattr(arguments, name) for name in FLAGS}
+def _command(arguments: argparse.Namespace, chosen: Plan) -> str:
+    """The same again in any folder, but for where the results go."""
+    given = {name: getattr(arguments, name) for name in FLAGS} | {"target": chosen.target.asked_as}
+    given |= {name: given[name] and Path(given[name]).resolve() for name in ("schedule", "gates")}
     given |= {name: given[name] or None for name in ("workers", "processes")}
-    words = [
-        f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given.items() if value is not None
-    ]
-    return " ".join(["errorpath load", *words])
+    flags = [[f"--{name.replace('_', '-')}", str(value)] for name, value in given.items() if value is not None]
+    return shlex.join(["errorpath", "load", *chain.from_iterable(flags)])
 
 
 def _traffic(arguments: argparse.Namespace) -> Traffic:

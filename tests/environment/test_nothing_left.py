@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.clock import poll_until
+from harness.clock import now, poll_until
 from harness.environment.leaks import left_behind
 from harness.environment.processes import start
 from harness.environment.rundir import RunDirectory
@@ -27,7 +27,6 @@ listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
 signal.pause()
 """
-WITHIN_S = 2.0
 TIMES = 5
 
 
@@ -65,11 +64,13 @@ def test_a_killed_run_leaves_nothing(open_place: Path, ending: signal.Signals, t
         assert len([line for line in held if line.startswith("listener")]) >= 3
 
         os.killpg(owner.pid, ending)
-        owner.wait(gone_within_s())
+        allowed_s = gone_within_s()
+        deadline = now() + allowed_s
+        owner.wait(allowed_s)
 
     poll_until(
         lambda: left_behind(run_id) == [] and list(open_place.iterdir()) == [],
-        within_s=gone_within_s(),
+        within_s=max(deadline - now(), 0.0),
         what=f"everything to go after {ending.name}: {held}",
     )
     assert segments_of(pids) == []

@@ -72,8 +72,8 @@ def _run_of(process: psutil.Process) -> str | None:
         links = [process.cwd(), *_outputs(process.pid)]
     except (psutil.Error, OSError):
         return None
-    found = filter(None, map(IN_A_RUN.search, links))
-    return next((match[1] for match in found), None)
+    found = filter(None, map(IN_A_RUN.findall, links))
+    return next((matches[-1] for matches in found), None)
 
 
 def _outputs(pid: int) -> Iterator[str]:

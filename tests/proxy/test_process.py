@@ -103,11 +103,14 @@ def test_a_signal_finishes_what_is_in_flight(transport: str) -> None:
         assert client.get("/api/proxy/x").error == "refused"
 
 
-def test_a_client_that_leaves_within_the_grace_is_one_that_left() -> None:
+@pytest.mark.parametrize("transport", ["httptools", "httpx2"])
+def test_a_client_that_leaves_within_the_grace_is_one_that_left(transport: str) -> None:
     """Whoever leaves while the proxy stops is recorded as at any other time; it is no error of the proxy's."""
     with (
         Origin.start() as origin,
-        running(origin.url, SHUTDOWN_GRACE=20_000, REQUEST_TIMEOUT=30_000, **PATIENT) as proxy,
+        running(
+            origin.url, UPSTREAM_TRANSPORT=transport, SHUTDOWN_GRACE=20_000, REQUEST_TIMEOUT=30_000, **PATIENT
+        ) as proxy,
         Client(proxy.url) as client,
     ):
         origin.script(route=[replies.silent()])

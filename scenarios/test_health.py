@@ -16,6 +16,8 @@ from harness.verdicts.expect import Expect
 
 pytestmark = pytest.mark.expiring_health
 
+KEPT_S = 1.5  # wall seconds for which a result is kept: a fifth of them is longer than this machine may hold us up
+
 
 @pytest.mark.error_path("health-down")
 def test_a_backend_that_is_down_is_said_to_be_unavailable(rig: Rig, expect: Expect) -> None:
@@ -46,6 +48,27 @@ def test_a_hundred_requests_cost_one_probe(rig: Rig, expect: Expect) -> None:
     spent = rig.clock.target(exchanges[-1].ended - exchanges[0].started)
     expect.equal("probes within the cache's time", 1, rig.probes_within(rig.health.ttl_s))
     expect.note(f"{len(exchanges)} requests in {spent:.1f} s")
+
+
+@pytest.mark.error_path("health-cached")
+@pytest.mark.lasts(9)
+def test_a_result_is_kept_as_long_as_promised(rig: Rig, expect: Expect) -> None:
+    """A request that comes after 4 of the 5 s, in which nobody asked, costs no other probe."""
+    ttl_s = max(rig.health.ttl_s, rig.clock.target(KEPT_S))
+    rig = rig.variant(health_ttl=ttl_s) if ttl_s > rig.health.ttl_s else rig
+    rig.prove_healthy()
+    rig.expire(ttl_s, "the health result to expire")
+    rig.forget()
+
+    first = rig.get("/items")
+    rig.expire(0.8 * ttl_s, "most of the time for which a result is kept")
+    second = rig.get("/items")
+
+    expect.served(first)
+    expect.served(second)
+    since = first.started
+    expect.lasted("nobody asked for", second.started - since, 0.8 * ttl_s, ttl_s, since=since)
+    expect.equal("probes", 1, len(rig.origin.probes()))
 
 
 @pytest.mark.error_path("health-expires")

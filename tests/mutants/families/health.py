@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import proxy_under_test.__main__ as program
 from proxy_under_test import forward, gate
 from proxy_under_test.causes import CONNECTING, UpstreamFailure
 from proxy_under_test.errors import ErrorWriter
 from proxy_under_test.forward import Forwarder, Parts
 from proxy_under_test.gate import Health, Known, Verdict
 from proxy_under_test.health import HealthGate
+from proxy_under_test.settings import Settings
 from proxy_under_test.target import HEALTH
 from tests.mutants.mutant import mutant
 from tests.mutants.seams import Change, around, parts, replace, settings
@@ -20,6 +22,16 @@ from tests.mutants.seams import Change, around, parts, replace, settings
 def health_never_cached() -> None:
     """Every request is preceded by a probe; the cache was forgotten."""
     settings(health_check_ttl=0)
+
+
+@mutant("health-cached")
+def health_kept_for_two_seconds() -> None:
+    """Two seconds were thought to be enough, where five are documented."""
+
+    @around(program, "load_settings")
+    def _(load: Change) -> Settings:
+        read: Settings = load()
+        return read.model_copy(update={"health_check_ttl": read.health_check_ttl * 2 / 5})
 
 
 @mutant("health-expires")

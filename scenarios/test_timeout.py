@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.errors import NotPromised
 from harness.faults.link import AnswerLost
 from harness.faults.origin import Route
 from harness.faults.port import FullBacklog
@@ -57,15 +58,38 @@ def test_a_body_that_stalls_is_visibly_broken_at_the_deadline(rig: Rig, expect: 
 @pytest.mark.error_path("timeout-connect")
 @pytest.mark.lasts(26)
 def test_a_connect_that_is_never_answered_is_no_hang(rig: Rig, expect: Expect) -> None:
-    """SYNs that nobody answers end in an error by the deadline."""
+    """SYNs that nobody answers end in an error once each of 4 tries had its 5 s, and by the deadline."""
     rig = rig.variant(**rig.promised_connect)
 
     with rig.broken(FullBacklog()):
         exchange = rig.get("/items")
 
     expect.failed(exchange, "timeout", types=("connection_timeout",))
-    expect.took(exchange, rig.connect_s, rig.deadline_s + 1)
+    expect.took(exchange, *_unanswered_s(rig))
     expect.recovers(rig)
+
+
+def _unanswered_s(rig: Rig) -> tuple[float, float]:
+    """Target seconds that a request takes at least and at most whose every connect is left without an answer."""
+    retries = rig.contract.retries
+    tries, waits_s = (retries.tries, sum(retries.waits_s)) if retries else (1, 0.0)
+    all_s = tries * rig.connect_s + waits_s
+    return (all_s, all_s + 1) if rig.connect_s and all_s <= rig.deadline_s else (rig.connect_s, rig.deadline_s + 1)
+
+
+@pytest.mark.error_path("timeout-connect")
+@pytest.mark.lasts(5)
+def test_a_connect_has_a_time_limit_of_its_own(rig: Rig, expect: Expect) -> None:
+    """Where nothing is tried again, SYNs that nobody answers end in an error after 5 s, long before the deadline."""
+    if not rig.connect_s:
+        raise NotPromised("timeout.connect_s is not in the target's contract")
+    rig = rig.variant(max_retries=0, **rig.promised_connect)
+
+    with rig.broken(FullBacklog()):
+        exchange = rig.get("/items")
+
+    expect.failed(exchange, "timeout", types=("connection_timeout",))
+    expect.took(exchange, rig.connect_s, rig.connect_s + 1)
 
 
 @pytest.mark.error_path("timeout-setting")

@@ -15,7 +15,7 @@ from proxy_under_test.settings import Settings
 from proxy_under_test.transport.connection import Connection
 from proxy_under_test.transport.pool import Pool
 from tests.mutants.mutant import mutant
-from tests.mutants.seams import Change, answering, around, parts, replace
+from tests.mutants.seams import Change, answering, around, parts, replace, settings
 
 
 @mutant("timeout-silent")
@@ -108,3 +108,9 @@ def connect_timeout_told_as_refused() -> None:
     @parts
     def _(made: Parts) -> None:
         made.answers = {**made.answers, Cause.CONNECT_TIMEOUT: made.answers[Cause.REFUSED]}
+
+
+@mutant("timeout-connect")
+def connect_timeout_ignored() -> None:
+    """CONNECT_TIMEOUT is read and nothing is done with it: a connect has all the time that the request has."""
+    settings(connect_timeout=86_400_000)

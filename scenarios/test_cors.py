@@ -12,6 +12,7 @@ from harness.traffic.replies import ok, reset
 from harness.verdicts.expect import Expect
 
 FETCH = "Fetch standard, CORS protocol"
+FOREIGN = "https://evil.example"
 
 
 @pytest.mark.error_path("cors-allowed")
@@ -115,6 +116,24 @@ def test_an_error_can_be_read_by_the_page_that_asked(rig: Rig, expect: Expect) -
     expect.has_token(exchange, "vary", "Origin")
 
 
+@pytest.mark.error_path("cors-on-error")
+def test_an_error_cannot_be_read_by_another_page(rig: Rig, expect: Expect) -> None:
+    """An error for a page of another origin carries no CORS headers, whoever refused, and varies by origin."""
+    refused = rig.tell(rig.head("TRACE", "/items", f"Origin: {FOREIGN}"))
+    with rig.broken(Route(reset())):
+        exchange = rig.post("/items", content=b"{}", headers={"Origin": FOREIGN})
+
+    expect.answered(refused, (400, 405, 501))
+    fields = refused.reply.headers if refused.reply else Headers()
+    expect.equal("allowed origins at the door", [], fields.get_all("access-control-allow-origin"))
+    expect.error(exchange, "failed")
+    kept = FOREIGN not in exchange.headers.get_all("access-control-allow-origin")
+    expect.rule("an error that this page cannot read", FETCH, holds=kept)
+    expect.header(exchange, "access-control-allow-origin", None)
+    expect.header(exchange, "access-control-allow-credentials", None)
+    expect.has_token(exchange, "vary", "Origin")
+
+
 @pytest.mark.error_path("cors-vary")
 @pytest.mark.parametrize("claimed", [["*"], ["https://evil.example"], ["*", "https://evil.example"]], ids=len)
 def test_only_the_proxy_says_who_may_read(rig: Rig, expect: Expect, claimed: list[str]) -> None:
@@ -124,7 +143,7 @@ def test_only_the_proxy_says_who_may_read(rig: Rig, expect: Expect, claimed: lis
 
     with rig.broken(Route(upstream)):
         ours = rig.get("/items", headers={"Origin": rig.allowed_origin})
-        foreign = rig.get("/items", headers={"Origin": "https://evil.example"})
+        foreign = rig.get("/items", headers={"Origin": FOREIGN})
 
     expect.equal("allowed origins", [rig.allowed_origin], ours.headers.get_all("access-control-allow-origin"))
     expect.has_token(ours, "vary", "Origin")
@@ -132,8 +151,18 @@ def test_only_the_proxy_says_who_may_read(rig: Rig, expect: Expect, claimed: lis
     expect.has_token(foreign, "vary", "Origin")
 
 
+@pytest.mark.error_path("cors-vary")
+def test_an_answer_to_no_origin_varies_by_it_too(rig: Rig, expect: Expect) -> None:
+    """An answer to a request without Origin says that it varies: a cache would give it to a page that sends one."""
+    exchange = rig.get("/items")
+
+    expect.served(exchange)
+    expect.header(exchange, "access-control-allow-origin", None)
+    expect.has_token(exchange, "vary", "Origin")
+
+
 @pytest.mark.error_path("cors-preflight-bounds")
-@pytest.mark.parametrize("origin", ["", "https://evil.example"], ids=["ours", "another"])
+@pytest.mark.parametrize("origin", ["", FOREIGN], ids=["ours", "another"])
 def test_a_preflight_grants_no_more_than_is_offered(rig: Rig, expect: Expect, origin: str) -> None:
     """A preflight does not grant TRACE or a private network, nor anything to another origin; none goes upstream."""
     asked = {
@@ -150,6 +179,26 @@ def test_a_preflight_grants_no_more_than_is_offered(rig: Rig, expect: Expect, or
     expect.header(exchange, "access-control-allow-private-network", None)
     if origin:
         expect.header(exchange, "access-control-allow-origin", None)
+    expect.equal("tries upstream", 0, len(rig.origin_tries(exchange)))
+
+
+@pytest.mark.error_path("cors-preflight-bounds")
+@pytest.mark.parametrize("origin", [FOREIGN, "null"])
+def test_a_preflight_allows_another_page_nothing(rig: Rig, expect: Expect, origin: str) -> None:
+    """A preflight from another origin for a method that ours may use, PUT, is allowed nothing; none goes upstream."""
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "content-type",
+    }
+
+    exchange = rig.request("OPTIONS", "/items", headers=asked)
+
+    expect.one_of("status", (200, 204, 400, 403), exchange.status)
+    kept = not {origin, "*"} & set(exchange.headers.get_all("access-control-allow-origin"))
+    expect.rule("a preflight that allows this page nothing", FETCH, holds=kept)
+    expect.header(exchange, "access-control-allow-origin", None)
+    expect.header(exchange, "access-control-allow-credentials", None)
     expect.equal("tries upstream", 0, len(rig.origin_tries(exchange)))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from proxy_under_test import headers
-from proxy_under_test.cors import Cors, Header
+from proxy_under_test.cors import METHODS, Cors, Header
 from proxy_under_test.door import Door
+from proxy_under_test.forward import Exchange, Forwarder
 from proxy_under_test.reply import Reply
 from tests.mutants.mutant import mutant
 from tests.mutants.seams import Change, around, replace
@@ -74,6 +75,23 @@ def no_vary() -> None:
     _cors(lambda fields, _, __: [field for field in fields if field[0] != b"vary"])
 
 
+@mutant("cors-vary")
+def vary_only_to_an_origin() -> None:
+    """Vary is written together with the other CORS headers, and so not where no Origin came."""
+    _cors(lambda fields, origin, _: fields if origin else [])
+
+
+@mutant("cors-on-error")
+def errors_allow_any_origin() -> None:
+    """Errors have a handler of their own, which sends back whatever Origin came so that every page can read them."""
+
+    @around(Forwarder, "_answer")
+    async def _(answer: Change, self: Forwarder, exchange: Exchange, failure: BaseException) -> None:
+        if origin := exchange.arrival.found.get(b"origin"):
+            exchange.reply._common = _reflected(exchange.reply._common, origin)
+        await answer(self, exchange, failure)
+
+
 @mutant("cors-on-error error-shape")
 def no_cors_on_errors() -> None:
     """The CORS headers are added to what the backend sent, and errors the page may not read have none."""
@@ -94,6 +112,21 @@ def preflight_passed_on() -> None:
         if scope["type"] == "http":
             scope = {**scope, "headers": [header for header in scope["headers"] if header[0] != asked]}
         await call(self, scope, *rest)
+
+
+@mutant("cors-preflight-bounds")
+def preflights_allow_any_origin() -> None:
+    """Preflights have a handler of their own, which looks at the method that is asked for and not at the origin."""
+
+    @around(Door, "_preflight")
+    async def _(preflight: Change, self: Door, scope: Any, send: Any, found: dict[bytes, bytes]) -> None:
+        if found[b"access-control-request-method"] not in METHODS.split(b", "):
+            await preflight(self, scope, send, found)
+            return
+        origin, asked = found[b"origin"], found.get(b"access-control-request-headers")
+        reply = Reply(send, _reflected(self._forwarder.parts.cors.preflight(origin, asked), origin))
+        await reply.start(204, [])
+        await reply.body(b"", more=False)
 
 
 @mutant("cors-vary")

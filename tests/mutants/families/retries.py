@@ -85,7 +85,7 @@ def retry_count_is_a_constant() -> None:
     settings(max_retries=3)
 
 
-@mutant("retry-within-deadline")
+@mutant("retry-within-deadline timeout-covers-retries")
 def deadline_for_each_try() -> None:
     """The timeout is set anew for each try, so that all tries together may take many times as long."""
 
@@ -93,7 +93,7 @@ def deadline_for_each_try() -> None:
     def _(next_wait: Change, self: Forwarder, exchange: Exchange, *rest: Any) -> float | None:
         deadlines, deadline = self.parts.timing.deadlines, exchange.deadline
         deadlines.end(deadline)
-        deadline.at += 2 * deadlines.timeout_s
+        deadline.at = deadlines.loop.time() + deadlines.timeout_s
         deadlines.begin(deadline)
         wait_s: float | None = next_wait(self, exchange, *rest)
         return wait_s

@@ -13,7 +13,7 @@ from harness.faults.link import Refused
 from harness.faults.origin import Probe, Route
 from harness.rig import Rig
 from harness.traffic.exchange import Exchange
-from harness.traffic.replies import garbage, reset, silent, unhealthy
+from harness.traffic.replies import garbage, half_head, reset, silent, unhealthy
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ _FAILURES = [
     ),
     Failure("silent", "timeout", "timeout", Route(silent()), ("http_response_timeout",), lasts_s=30),
     Failure("reset", "failed", "reset", Route(reset()), ("connection_terminated",)),
+    Failure("cut", "failed", "cut", Route(half_head()), ("http_response_incomplete",)),
     Failure("garbage", "failed", "malformed", Route(garbage()), ("http_protocol_error",)),
 ]
 

@@ -124,6 +124,18 @@ def one_proxy_status_for_all() -> None:
     answering(proxy_error="proxy_internal_error")
 
 
+@mutant("error-proxy-status")
+def cut_head_told_as_malformed() -> None:
+    """What the parser cannot finish is told as what it cannot read: half a head is no HTTP."""
+    answering(Cause.HEAD_CUT, proxy_error="http_protocol_error")
+
+
+@mutant("error-other")
+def unknown_name_told_as_no_destination() -> None:
+    """An unknown name is told as a destination that was not found, which RFC 9209 keeps for the proxy's own table."""
+    answering(Cause.DNS, proxy_error="destination_not_found")
+
+
 def _crash_on(cause: Cause) -> None:
     @around(Pool, "send")
     async def _(send: Change, self: Pool, request: Outgoing) -> Incoming:

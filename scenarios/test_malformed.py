@@ -9,9 +9,9 @@ from harness.rig import Rig
 from harness.traffic.malformed import (
     followed_by,
     header_of,
-    interim_storm,
     reset_with_head_sent,
     with_head,
+    without_end,
 )
 from harness.traffic.replies import (
     chunked,
@@ -29,6 +29,8 @@ from harness.verdicts.expect import Expect
 MIB = 1 << 20
 INCOMPLETE = ("http_response_incomplete", "connection_terminated")
 PROTOCOL = ("http_protocol_error",)
+TOO_LARGE = ("http_response_header_section_size", "http_response_header_size")
+HINT = b"HTTP/1.1 103 Early Hints\r\nLink: </%b.css>\r\n\r\n" % (b"x" * 1000)
 
 
 @pytest.mark.error_path("malformed-status-line")
@@ -97,15 +99,26 @@ def test_a_value_that_two_readers_read_differently_is_not_passed_on(rig: Rig, ex
 @pytest.mark.error_path("malformed-header-size")
 @pytest.mark.parametrize("fields", [1, 8192], ids=["one field", "many fields"])
 def test_a_head_of_a_mebibyte_is_an_error(rig: Rig, expect: Expect, fields: int) -> None:
-    """A header section of 1 MiB is an error, in bounded memory."""
-    rig.prove_healthy()
-
-    with rig.memory() as memory, rig.broken(Route(header_of(MIB, fields)), prove=False):
+    """A header section of 1 MiB is an error."""
+    with rig.broken(Route(header_of(MIB, fields))):
         exchange = rig.get("/items")
 
-    types = ("http_response_header_section_size", "http_response_header_size")
-    expect.failed(exchange, "failed", types=types)
+    expect.failed(exchange, "failed", types=TOO_LARGE)
     expect.harmless(rig, exchange, "malformed")
+
+
+@pytest.mark.error_path("malformed-header-size")
+@pytest.mark.parametrize("end", [b"", b"\r\n"], ids=["one field", "many fields"])
+def test_a_head_without_end_is_an_error(rig: Rig, expect: Expect, end: bytes) -> None:
+    """A header section that goes on as fast as it is taken is an error by the deadline, in bounded memory."""
+    rig.prove_healthy()
+    piece = b"X-Big: " + b"x" * 1000 + end
+
+    with rig.memory() as memory, rig.broken(Route(without_end(b"HTTP/1.1 200 OK\r\n", piece)), prove=False):
+        exchange = rig.get("/items")
+
+    expect.failed(exchange, "failed", "timeout", types=(*TOO_LARGE, "http_response_timeout"))
+    expect.harmless(rig, exchange, "malformed", "timeout")
     if rig.contract.promises("streaming.growth_limit_mib"):
         expect.growth(memory)
 
@@ -194,9 +207,15 @@ def test_a_reset_after_the_head_is_visible(rig: Rig, expect: Expect) -> None:
 
 
 @pytest.mark.error_path("malformed-reset-mid-body")
-def test_a_reset_inside_the_body_is_visible(rig: Rig, expect: Expect) -> None:
-    """A connection reset in the middle of a body breaks it visibly; what the client has is not sent again."""
-    with rig.broken(Route(reset_mid_body())):
+@pytest.mark.parametrize(
+    "cut", [reset_mid_body(), close_delimited(b"not all", cut=True)], ids=["by length", "by close"]
+)
+def test_a_reset_inside_the_body_is_visible(rig: Rig, expect: Expect, cut: Behaviour) -> None:
+    """A connection reset in the middle of a body breaks it visibly; what the client has is not sent again.
+
+    So does one that would have ended the body of a response without a length: only an orderly end is one.
+    """
+    with rig.broken(Route(cut)):
         exchange = rig.get("/items")
 
     expect.failed_or_broken(exchange, types=INCOMPLETE)
@@ -249,7 +268,7 @@ def test_a_storm_of_interim_answers_ends_in_an_error(rig: Rig, expect: Expect) -
     """1xx answers without end are no answer: an error by the deadline, in bounded memory (RFC 9110 15.2)."""
     rig.prove_healthy()
 
-    with rig.memory() as memory, rig.broken(Route(interim_storm()), prove=False):
+    with rig.memory() as memory, rig.broken(Route(without_end(b"", HINT)), prove=False):
         exchange = rig.get("/items")
 
     expect.failed(exchange, "failed", "timeout", types=(*PROTOCOL, "http_response_timeout"))

@@ -8,6 +8,7 @@ from harness.traffic.replies import OK_HEAD_100, after_request
 from harness.traffic.steps import Behaviour, Pause, Repeat, Rst, Say
 
 POISON = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n\r\npoison"
+BITE = 1 << 18  # bytes written at once; a thousand a second are more than any proxy takes
 SOON_S = 0.02  # wall seconds: in a segment of its own, and before a next request can have come
 
 
@@ -23,9 +24,9 @@ def header_of(size: int, fields: int = 1) -> Behaviour:
     return replace(with_head(*lines, b"Content-Length: 2"), name="oversized head")
 
 
-def interim_storm(every_s: float = 0.001) -> Behaviour:
-    """1xx answers without an end, one every ``every_s`` wall seconds, and never a final one."""
-    return after_request("interim storm", Repeat(b"HTTP/1.1 103 Early Hints\r\nLink: </s.css>\r\n\r\n", every_s))
+def without_end(start: bytes, piece: bytes) -> Behaviour:
+    """``start``, then ``piece`` again and again, as fast as it is taken: in a second more than memory may grow by."""
+    return after_request("without end", Say(start), Repeat(piece * (BITE // len(piece)), every_s=0.001))
 
 
 def followed_by(answer: bytes, extra: bytes = POISON, *, later: bool = False) -> Behaviour:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from proxy_under_test import frontdoor
-from proxy_under_test.causes import Cause, UpstreamFailure
 from proxy_under_test.server.protocol import ClientProtocol
 from proxy_under_test.transport import framing
 from proxy_under_test.transport.connection import Connection
@@ -24,6 +24,16 @@ def cut_body_passed_as_whole() -> None:
             self.complete = True
             return
         ended(self, error)
+
+
+@mutant("malformed-reset-mid-body")
+def reset_taken_for_an_end() -> None:
+    """Where only the end of the connection ends the body every end is one, also a reset."""
+
+    @around(Connection, "_ended")
+    def _(ended: Change, self: Connection, error: Exception | None) -> None:
+        by_close = self.head_done and self._length == framing.UNTIL_CLOSE
+        ended(self, None if by_close else error)
 
 
 @mutant("malformed-interim-storm")
@@ -44,6 +54,35 @@ def head_without_limit() -> None:
     def _(received: Change, self: Connection, data: bytes) -> None:
         self._head_limit = 1 << 40
         received(self, data)
+
+
+@mutant("malformed-header-size")
+def head_judged_when_complete() -> None:
+    """The size of a response's head is looked at once it is complete, so one that never ends is kept."""
+    limits: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()
+
+    @around(Connection, "data_received")
+    def _(received: Change, self: Connection, data: bytes) -> None:
+        limits.setdefault(self, self._head_limit)
+        self._head_limit = 1 << 40
+        received(self, data)
+
+    @around(Connection, "_judge_head")
+    def _(judge: Change, self: Connection, status: int) -> int:
+        self._head_limit = limits[self]
+        length: int = judge(self, status)
+        return length
+
+
+@mutant("malformed-interim-storm")
+def interims_kept() -> None:
+    """Every 1xx is kept until the answer comes, to be passed on with it, and nobody counts them."""
+    kept: WeakKeyDictionary[Connection, list[Any]] = WeakKeyDictionary()
+
+    @around(Connection, "_pass_over_interim")
+    def _(_: Change, self: Connection, status: int) -> None:
+        kept.setdefault(self, []).append((status, self._fields))
+        self._interim, self._fields, self._head_bytes = True, [], 0
 
 
 @mutant("malformed-status-line")
@@ -82,14 +121,9 @@ def both_framings_believed() -> None:
 @mutant("malformed-coding")
 def any_coding_read_as_chunks() -> None:
     """A transfer coding is taken for chunked, whatever it is called."""
+    coding = re.compile(rb"(?i)^(transfer-encoding:)[^\r\n]*", re.MULTILINE)
 
-    def length(method: str, status: int, fields: Sequence[tuple[bytes, bytes]]) -> int:
-        try:
-            return framing_length(method, status, fields)
-        except UpstreamFailure as failure:
-            if failure.cause is not Cause.BAD_CODING:
-                raise
-            return framing.UNTIL_CLOSE
-
-    framing_length = framing.body_length
-    replace(framing, "body_length", length)
+    @around(Connection, "_feed")
+    def _(feed: Change, self: Connection, data: bytes) -> None:
+        head, end, body = data.partition(b"\r\n\r\n")
+        feed(self, data if self.head_done else coding.sub(rb"\1 chunked", head) + end + body)

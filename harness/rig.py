@@ -20,7 +20,7 @@ from harness.faults import Fault, Witness
 from harness.journal import Journal
 from harness.leftovers import Leftovers
 from harness.progress import Progress
-from harness.target.memory import Memory, watched
+from harness.target.memory import MIB, Memory, watched
 from harness.target.running import RunningTarget
 from harness.target.starts import Ended, ended
 from harness.telemetry import Telemetry
@@ -348,6 +348,11 @@ class Rig(Leftovers, Bytewise):
     def memory(self) -> AbstractContextManager[Memory]:
         """The target's resident memory while the block runs."""
         return watched(self.target)
+
+    @property
+    def noticed_bytes(self) -> int:
+        """So many bytes that they cannot be held unnoticed: twice what the target's memory may grow by."""
+        return round(2 * MIB * (self.streaming.growth_limit_mib or 0))
 
     def start_on_a_taken_port(self) -> Ended:
         """How another one of this target ends whose port is taken."""

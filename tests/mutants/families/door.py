@@ -73,6 +73,16 @@ def long_target_is_431() -> None:
     settings(target_limit=65_536)
 
 
+@mutant("limit-memory")
+def target_judged_when_complete() -> None:
+    """The size of a request's head is looked at from its first field on, so a target that never ends is kept."""
+
+    @around(ClientProtocol, "_judge_partial_head")
+    def _(judge: Change, self: ClientProtocol) -> None:
+        if self.headers:
+            judge(self)
+
+
 @mutant("limit-slow-head")
 def slow_heads_awaited() -> None:
     """A client may take its time with the headers, and a few thousand of them take all there is."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
+from proxy_under_test.body import Body
 from proxy_under_test.forward import Exchange, Forwarder
 from proxy_under_test.transport.connection import Connection
 from proxy_under_test.transport.pool import Pool
@@ -43,6 +45,18 @@ def no_back_pressure() -> None:
     @around(FlowControl, "drain")
     async def _(_: Change, self: FlowControl) -> None:
         return
+
+
+@mutant("retry-large-body limit-memory forward-large-body")
+def bodies_kept_for_the_log() -> None:
+    """A request's body is collected while it passes, so that the log can show it should the request fail."""
+    kept: WeakKeyDictionary[Body, list[bytes]] = WeakKeyDictionary()
+
+    @around(Body, "_next")
+    async def _(read: Change, self: Body) -> bytes:
+        chunk: bytes = await read(self)
+        kept.setdefault(self, []).append(chunk)
+        return chunk
 
 
 @mutant("recovery-thousand-faults")

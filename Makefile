@@ -14,8 +14,10 @@ check: $(READY)  ## the main job: the reference proxy through every error path
 	@$(BIN)/errorpath check $(ARGS)
 
 # The paths that are about a number of the guide's; the others pass in real time as well: errorpath check --speed real
-REAL = retry-recovers,retry-exhausted,retry-count-setting,health-cached,health-expires,health-slow,backend-starting,$\
+REAL = retry-recovers,retry-exhausted,retry-count-setting,retry-within-deadline,$\
+  health-cached,health-expires,health-slow,health-down,health-recovers,health-fails-fast,backend-starting,$\
   timeout-silent,timeout-trickle,timeout-write,timeout-slow-but-fine,timeout-setting,timeout-covers-retries,$\
+  timeout-body-stall,timeout-connect,timeout-cancels-upstream,timeout-late-answer,$\
   error-refused,error-timeout
 real: $(READY)  ## the documented numbers literally, in real time: 1, 2, 3, 5 and 30 seconds
 	@$(BIN)/errorpath check --speed real --only $(REAL) $(ARGS)

@@ -146,7 +146,7 @@ def test_an_answer_just_before_the_deadline_is_served(rig: Rig, expect: Expect) 
     expect.tries(exchange, 1)
 
 
-@pytest.mark.lasts(30)
+@pytest.mark.lasts(36)
 @pytest.mark.error_path("timeout-covers-retries")
 def test_the_deadline_bounds_all_tries_and_waits_together(rig: Rig, expect: Expect) -> None:
     """A GET whose every try is reset after 12 s is answered 504 at 30 s; no try begins after that."""

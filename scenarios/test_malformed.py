@@ -6,13 +6,7 @@ import pytest
 
 from harness.faults.origin import Route
 from harness.rig import Rig
-from harness.traffic.malformed import (
-    followed_by,
-    header_of,
-    reset_with_head_sent,
-    with_head,
-    without_end,
-)
+from harness.traffic.malformed import followed_by, header_of, reset_with_head_sent, with_head, without_end
 from harness.traffic.replies import (
     chunked,
     close_delimited,

@@ -45,7 +45,7 @@ limit-header | S | a header section beyond the limit | 431, nothing upstream | l
 limit-fields | S | more header fields than the limit | 431, nothing upstream | limits.fields | RFC 6585 section 5
 limit-target | S | a target beyond the limit | 414, nothing upstream | limits.target | RFC 9110 section 15.5.15
 limit-body | S | a body beyond a limit that is set, announced or in chunks | 413, never whole upstream | limits.body | RFC 9110 section 15.5.14
-limit-memory | S | 1 MiB of target, endless headers, a body of 10 GB claimed | memory stays bounded | streaming.growth_limit_mib | RFC 9110 section 17.5
+limit-memory | S | a target without end, endless headers, a body of 10 GB claimed | memory stays bounded | streaming.growth_limit_mib | RFC 9110 section 17.5
 limit-slow-head | S | heads sent byte by byte | 408 or left after 10 s, others served meanwhile | limits.head | RFC 9110 section 15.5.9
 limit-idle-clients | S | 1,000 clients that only wait | they stay connected, the next one is served at once | limits.idle_clients | RFC 9112 section 9.5
 """,

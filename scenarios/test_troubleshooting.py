@@ -113,7 +113,7 @@ def test_sessions_that_the_database_ends_cost_one_request_each(system: System, e
 @pytest.mark.error_path("database-restarted")
 @pytest.mark.own_postgres
 def test_a_restart_of_the_database_costs_what_was_under_way(system: System, expect: Expect) -> None:
-    """A restart fails the writes it cuts, told as the database's, and no other; none of them is half done."""
+    """A restart fails the writes it cuts, told as the database's, and no other; none is half done or lost."""
     cut = system.pool_size - 1  # health has a connection
     system.prove_healthy()
     before = system.books()
@@ -122,10 +122,11 @@ def test_a_restart_of_the_database_costs_what_was_under_way(system: System, expe
     with system.spendings_under_way(cut) as under_way, system.broken(restart, prove=False):
         exchanges = [pending.exchange() for pending in under_way]
 
-    for exchange in exchanges:
-        expect.status(exchange, 503)
-        expect.contains("body", exchange.text, "postgres")
-        expect.executed(system.executions(exchange), (0,))
+    for exchange in exchanges:  # one may be done before its session is ended, for the lock goes with its holder's
+        expect.one_of("status", (200, 503), exchange.status)
+        unknown = exchange.status == 503 and exchange.json().get("outcome") == "unknown"
+        expect.contains("body", exchange.text, "entryId" if exchange.status == 200 else "postgres")
+        expect.executed(system.executions(exchange), (0, 1) if unknown else (int(exchange.status == 200),))
     expect.recovers(system)
     expect.eventually("the whole pool at work again", system.whole_pool_works)
     expect.unchanged("books", before, system.books())

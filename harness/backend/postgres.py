@@ -42,7 +42,8 @@ WORDS: Words = (
     (asyncpg.IdleInTransactionSessionTimeoutError, LOST),
     (asyncpg.PostgresConnectionError, LOST),
 )
-FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# InternalClientError: asyncpg met what it did not expect, such as the server's farewell between two statements.
+FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 async def _keep_session(_: object) -> None:
@@ -144,7 +145,7 @@ def is_failure(error: BaseException) -> bool:
     """Whether PostgreSQL or the way to it failed; what else it refuses is a defect of ours or a conflict of data."""
     if isinstance(error, asyncpg.InterfaceError):
         return not isinstance(error, ValueError)  # asyncpg's mark for arguments that do not fit
-    return isinstance(error, (OSError, *(kind for kind, _ in WORDS)))
+    return isinstance(error, (OSError, asyncpg.InternalClientError, *(kind for kind, _ in WORDS)))
 
 
 def _sound(connection: Connection, error: BaseException) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 
+import asyncpg
 import pytest
 
 from harness.backend.dependencies import reason_for
 from harness.backend.dsn import parse_database_url
 from harness.backend.health import Probe
 from harness.backend.passwords import NOBODY, hash_password, matches
+from harness.backend.postgres import FAILURES, is_failure, translated
 
 
 def test_guides_database_url_is_read() -> None:
@@ -106,3 +108,14 @@ def test_askers_that_overlap_all_hear_the_answer() -> None:
     seen = asyncio.run(_asked_at_once(askers=8, rounds=50))
 
     assert {"ok"} == seen
+
+
+def test_a_farewell_between_two_statements_is_a_lost_connection() -> None:
+    """
+    asyncpg calls it an error of its own when the server ends a session while no statement is under way.
+    """
+    met = asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+    assert is_failure(met)
+    assert isinstance(met, FAILURES)
+    assert translated(met).reason == "lost the connection"

@@ -9,7 +9,6 @@ from harness.faults import Fault
 from harness.faults.link import BlackHole, Refused
 from harness.faults.origin import Route
 from harness.rig import Rig
-from harness.traffic.raw import RawConnection
 from harness.verdicts.expect import Expect
 from scenarios.every_fault import CUT, ENDLESS, ODD
 
@@ -29,16 +28,11 @@ def one_round(rig: Rig, expect: Expect, times: int = 1) -> int:
     ]
     ended = 0
     for fault, count in rounds:
-        with rig.crowd(count, within_s=WITHIN_S) as clients:
-            expect.recovers(rig)  # just before, or on a busy machine all would wait for a probe until their deadline
-            with rig.broken(fault, prove=False):
-                _ask(rig, clients)
+        expect.recovers(rig)
+        with rig.broken(fault, prove=False), rig.crowd(count, within_s=WITHIN_S) as clients:
+            for client in clients:
+                client.send(rig.head("POST", "/items", "Content-Length: 2") + b"{}")
+            for client in clients:
+                answered(client)
             ended += sum(1 for client in clients if client.received or client.end in ("fin", "reset"))
     return ended
-
-
-def _ask(rig: Rig, clients: list[RawConnection]) -> None:
-    for client in clients:
-        client.send(rig.head("POST", "/items", "Content-Length: 2") + b"{}")
-    for client in clients:
-        answered(client)

@@ -9,7 +9,7 @@ from harness.faults import Fault
 from harness.rig import Rig
 from harness.verdicts.expect import Expect
 from scenarios.every_fault import EVERY_FAULT
-from scenarios.thousand_faults import ROUND, ROUNDS, one_round
+from scenarios.thousand_faults import ROUND, ROUNDS, one_round, warm_up
 
 AT_ONCE = 10  # so that each of the answers of `every_fault` comes at least once
 DEADLINE_S = 5.0  # shorter than the guide's, a setting like any other: most of these faults last that long
@@ -45,8 +45,7 @@ def test_after_every_fault_the_next_request_is_served(rig: Rig, expect: Expect, 
 def test_a_thousand_faults_leave_nothing(rig: Rig, expect: Expect) -> None:
     """A thousand requests that meet faults of every kind leave no task, connection or descriptor, and no memory."""
     rig = rig.variant(request_timeout=CROWDED_S)
-    for times in (2, 1):  # what is made once and kept; more at once than will come, then as many: memory's two peaks
-        one_round(rig, expect, times)
+    warm_up(rig, expect)
     before = rig.at_rest()
 
     resident = rig.target.resident_bytes()

@@ -121,20 +121,21 @@ class Timing(Claims):
         gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
         expected = f"waits of {', '.join(f'{wait:g}' for wait in waits_s) or 'none'} s"
         actual = f"waits of {', '.join(f'{self._rig.clock.target(gap):.2f}' for gap in gaps) or 'none'} s"
-        held = len(gaps) == len(waits_s)
-        held = held and all(
-            self._held(first, gap, wait) for first, gap, wait in zip(times[:-1], gaps, waits_s, strict=True)
-        )
+        held = len(gaps) == len(waits_s) and self._all_held(times, gaps, waits_s)
         self.that(held, expected, actual)
 
-    def _held(self, first: float, gap: float, wait_s: float) -> bool:
-        """Whether two tries lie ``wait_s`` apart, the first of them at ``first``.
+    def _all_held(self, times: Sequence[float], gaps: Sequence[float], waits_s: Sequence[float]) -> bool:
+        """Whether the tries lie so far apart.
 
-        We are told of a refused try a moment after it happened; the first of two may be told late by as much as
-        this process was held up just then, which shortens the gap we see.
+        We are told of a refused try a moment after it happened.  That moment lengthens the gap before it and shortens
+        the one after it; for the first try there is none before, and what held this process up just then counts.
         """
-        late_s = self._case.stall_s(first - SCHEDULING_S, first)
-        return self._within(gap, wait_s, wait_s) or self._within(gap + late_s, wait_s, wait_s)
+        late_s = self._case.stall_s(times[0] - SCHEDULING_S, times[0]) if times else 0.0
+        for gap, wait_s in zip(gaps, waits_s, strict=True):
+            if not (self._within(gap, wait_s, wait_s) or self._within(gap + late_s, wait_s, wait_s)):
+                return False
+            late_s = max(0.0, gap - self._rig.clock.wall(wait_s))
+        return True
 
     def refusals_at_most(self, fault: Witness, count: int) -> None:
         """A refusing fault met at most so many connects, and at least one."""

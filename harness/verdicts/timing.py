@@ -128,9 +128,9 @@ class Timing(Claims):
         """Whether the tries lie so far apart.
 
         We are told of a refused try a moment after it happened.  That moment lengthens the gap before it and shortens
-        the one after it; for the first try there is none before, and what held this process up just then counts.
+        the one after it; for the first try there is none before, and what held this process up at all counts.
         """
-        late_s = self._case.stall_s(times[0] - SCHEDULING_S, times[0]) if times else 0.0
+        late_s = min(SCHEDULING_S, self._case.stall_s())
         for gap, wait_s in zip(gaps, waits_s, strict=True):
             if not (self._within(gap, wait_s, wait_s) or self._within(gap + late_s, wait_s, wait_s)):
                 return False

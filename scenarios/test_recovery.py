@@ -13,8 +13,8 @@ from scenarios.thousand_faults import ROUND, ROUNDS, one_round, warm_up
 
 AT_ONCE = 10  # so that each of the answers of `every_fault` comes at least once
 DEADLINE_S = 5.0  # shorter than the guide's, a setting like any other: most of these faults last that long
-KNOWN_S = 0.5  # wall seconds for which a health result is kept at least: more than a busy machine needs beside
 CROWDED_S = 10.0  # the same for hundreds at once: on a busy machine all wait for a probe before they meet the fault
+KNOWN_S = 0.5  # wall seconds for which a health result is kept at least: more than a busy machine needs beside
 
 pytestmark = pytest.mark.expiring_health
 

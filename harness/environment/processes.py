@@ -153,7 +153,8 @@ def complete(command: Sequence[str], *, run: RunDirectory, name: str, within_s: 
     It ends when this process is killed, too.  HarnessError, and it is ended, when it takes longer than ``within_s``
     wall seconds.
     """
-    env = {name: value for name, value in os.environ.items() if name not in run.environment()}
+    own = run.environment()
+    env = {variable: value for variable, value in os.environ.items() if variable not in own}
     owned = start(command, run=run, name=name, env=env, cwd=cwd)
     try:
         owned.wait(within_s)

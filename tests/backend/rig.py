@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ import httpx
 from harness.clock import poll_until
 from harness.environment.processes import Owned, start
 from harness.environment.rundir import RunDirectory
+from harness.ledger import Ledger
 from tests.backend.wire import Wire
 
 SECRET = "a-secret-of-the-tests-of-32-bytes-or-more"
@@ -122,19 +122,6 @@ def rows(database_url: str, query: str, *arguments: object) -> list[tuple[Any, .
     return asyncio.run(ask())
 
 
-@contextmanager
-def accounts_locked(database_url: str) -> Iterator[None]:
-    """Hold every account's row lock, so that a spender waits in the middle of its transaction."""
-    with asyncio.Runner() as runner:
-        holder = runner.run(asyncpg.connect(database_url, timeout=10, command_timeout=10))
-        runner.run(holder.execute("BEGIN; SELECT balance FROM accounts FOR UPDATE"))
-        try:
-            yield
-        finally:
-            runner.run(holder.close(timeout=5))
-
-
 def await_waiting(database_url: str) -> None:
-    """Wait until a transaction waits for such a lock."""
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    poll_until(lambda: rows(database_url, waiting), within_s=5, what="a transaction to wait for the lock")
+    """Wait until a transaction of the API waits for a lock."""
+    poll_until(Ledger(database_url).waiting, within_s=5, what="a transaction to wait for the lock")

@@ -10,7 +10,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from harness.clock import now, poll_until
-from tests.backend.rig import START_S, Program, Rig, accounts_locked, await_waiting, rows
+from harness.ledger import Ledger
+from tests.backend.rig import START_S, Program, Rig, await_waiting, rows
 
 GRACE_S = 2.0  # a busy machine
 NOWHERE = "postgresql://sora2user:sora2pass@127.0.0.1:1/sora2"
@@ -131,7 +132,7 @@ def test_request_in_flight_is_finished(rig: Rig, program: Program, database: str
     backend = program.serve(DATABASE_URL=database, REDIS_URL=f"redis://127.0.0.1:{rig.redis.port}")
     user = backend.user()
     with ThreadPoolExecutor(1) as pool:
-        with accounts_locked(database):
+        with Ledger(database).accounts_locked():
             spending = pool.submit(user.post, "/api/credits/spend", json={"amount": 1})
             await_waiting(database)
             backend.process.signal(signal.SIGTERM)

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from harness.clock import now, poll_until
-from tests.backend.rig import Rig, accounts_locked, await_waiting
+from harness.ledger import Ledger
+from tests.backend.rig import Rig, await_waiting
 
 OPERATION_S = 1.5  # DB_OPERATION_TIMEOUT of the rig
 GRACE_S = 1.5  # a busy machine
@@ -70,7 +71,7 @@ def test_cut_transaction_leaves_nothing_behind(rig: Rig) -> None:
     user = rig.backend.user()
     request_id = uuid4().hex
 
-    with ThreadPoolExecutor(1) as pool, accounts_locked(rig.database_url):
+    with ThreadPoolExecutor(1) as pool, Ledger(rig.database_url).accounts_locked():
         spending = pool.submit(spend, user, request_id)
         await_waiting(rig.database_url)
         rig.postgres.cut()
@@ -89,7 +90,7 @@ def test_cut_off_transaction_holds_no_lock(rig: Rig) -> None:
     request_id = uuid4().hex
 
     with ThreadPoolExecutor(1) as pool, rig.postgres.silenced_later() as silence:
-        with accounts_locked(rig.database_url):
+        with Ledger(rig.database_url).accounts_locked():
             spending = pool.submit(spend, user, request_id)
             await_waiting(rig.database_url)
             silence()

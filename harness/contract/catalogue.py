@@ -83,7 +83,7 @@ timeout-setting | G | REQUEST_TIMEOUT=10000 | 504 at 10 s | errors.timeout
 timeout-write | W | POST, silence after commit | 504, 1 attempt, executed once | errors.timeout
 timeout-cancels-upstream | S | accepted, request read, no answer | the upstream connection is closed at the deadline |  | RFC 9110 section 15.6.5
 timeout-slow-but-fine | G | the answer comes after 29 s | 200
-timeout-covers-retries | G | each try is reset after 12 s | 504 at 30 s, no try begins later | errors.timeout retries
+timeout-covers-retries | G | each try is reset after 18 s | 504 at 30 s, no try begins later | errors.timeout retries
 timeout-late-answer | S | the answer comes 1 s after the deadline | 504, and it is not the next request's answer | errors.timeout | RFC 9112 section 9.2
 """,
 )

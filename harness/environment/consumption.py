@@ -1,10 +1,13 @@
-"""CPU time of a process and everything it started, in seconds."""
+"""CPU time of a process and everything it started, and how long it waited for some, in seconds."""
 
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import psutil
+
+NS = 1e9
 
 
 def cpu_s(pid: int) -> float:
@@ -19,6 +22,18 @@ def cpu_s(pid: int) -> float:
         with contextlib.suppress(psutil.NoSuchProcess):
             total += sum(each.cpu_times()[:4])  # user, system, and those of children that were waited for
     return total
+
+
+def waited_for_cpu_s(pid: int) -> float:
+    """Seconds in which a process's first thread was ready to run and other programs had the cores.
+
+    From Linux's /proc/PID/schedstat (nanoseconds run, nanoseconds waited, slices); 0 when the process is gone or the
+    system does not tell.
+    """
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text("ascii").split()[1]) / NS
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 def machine_cpu_s() -> tuple[float, float, int]:

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.clock import now
+from harness.clock import now, poll_until
 from harness.environment import ports
+from harness.environment.consumption import waited_for_cpu_s
 from harness.environment.processes import Owned
 from harness.errors import ContractViolation, HarnessError
 
@@ -20,7 +21,8 @@ GIVE_UP_S = 15.0  # wall seconds; the promise is 2 s, and a program that starts 
 class Ended:
     """How a start ended: exit code, wall seconds it took, and all it wrote; ``port`` is the one it was given.
 
-    ``control_s`` is what an interpreter with nothing to do took to start and end right after it.
+    ``control_s`` is what an interpreter with nothing to do took to start and end right after it, ``waited_s`` how
+    long the program was ready and the machine's cores were not.
     """
 
     code: int
@@ -28,6 +30,7 @@ class Ended:
     output: str
     port: int
     control_s: float
+    waited_s: float
 
 
 def ended(start: Callable[[int], Owned], *, taken: bool) -> Ended:
@@ -43,8 +46,8 @@ def ended(start: Callable[[int], Owned], *, taken: bool) -> Ended:
         began = now()
         process = start(port)
         try:
-            code = _exit_code(process)
-            return Ended(code, now() - began, process.output(), port, _control_s())
+            code, waited_s = _exit_code(process)
+            return Ended(code, now() - began, process.output(), port, _control_s(), waited_s)
         finally:
             process.stop(0.0)
 
@@ -55,8 +58,17 @@ def _control_s() -> float:
     return now() - began
 
 
-def _exit_code(process: Owned) -> int:
+def _exit_code(process: Owned) -> tuple[int, float]:
+    """Its exit code, and how long it waited for a core, as last seen before it ended."""
+    waited_s = 0.0
+
+    def over() -> bool:
+        nonlocal waited_s
+        waited_s = waited_for_cpu_s(process.pid) or waited_s
+        return not process.alive()
+
     try:
-        return process.wait(GIVE_UP_S)
+        poll_until(over, within_s=GIVE_UP_S, what=f"{process.name} to exit")
+        return process.wait(GIVE_UP_S), waited_s
     except HarnessError as exc:
         raise ContractViolation(f"{process.name} to end at once", f"still running after {GIVE_UP_S:g} s") from exc

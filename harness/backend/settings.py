@@ -5,10 +5,10 @@ Durations are in milliseconds, as the guide's are, and may be fractions, so that
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.backend.dsn import Database, parse_database_url, parse_redis_url
 
@@ -26,10 +26,10 @@ class BadSetting(Exception):
     """Settings are wrong; the message names each one and says what it must be."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What the backend is told from outside; every field is one environment variable."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     port: int = Field(3101, ge=0, le=65535, validation_alias="PORT")
     host: str = Field("127.0.0.1", min_length=1, validation_alias="HOST")
@@ -104,9 +104,13 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """Return the settings of this process; raises BadSetting naming every variable that is wrong."""
+    """Return the settings of this process; raises BadSetting naming every variable that is wrong.
+
+    An empty variable counts as not set.
+    """
+    given = {name.upper(): value for name, value in os.environ.items() if value}
     try:
-        return Settings()  # type: ignore[call-arg]  # the values come from the environment
+        return Settings.model_validate(given)
     except ValidationError as error:
         raise BadSetting("\n".join(_complaint(item) for item in error.errors(include_url=False))) from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy_under_test.settings import Settings
+from proxy_under_test.settings import load_settings
 
 
 @pytest.mark.parametrize(
@@ -20,23 +20,23 @@ from proxy_under_test.settings import Settings
         (",", ()),
     ],
 )
-def test_an_origin_is_read_as_a_browser_writes_it(
-    monkeypatch: pytest.MonkeyPatch, given: str, origins: tuple[str, ...]
-) -> None:
+def test_an_origin_is_read_as_a_browser_writes_it(given: str, origins: tuple[str, ...]) -> None:
     """A browser sends its origin in lower case and without its scheme's own port; a setting in another way would
     allow nobody.
     """
-    monkeypatch.setenv("FRONTEND_URL", given)
-
-    assert origins == Settings().origins
+    assert origins == load_settings({"FRONTEND_URL": given}).origins
 
 
-def test_an_address_that_can_be_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_can_be_is_taken_as_it_is() -> None:
     """Upper case, a port, a path, a number of either family: nothing of them is changed."""
     for given in ("http://API.example.com:8080/base", "https://[::1]:3101", "http://127.0.0.1", "http://a_b.test."):
-        monkeypatch.setenv("NEXT_PUBLIC_API_URL", given)
-        monkeypatch.setenv("ERROR_WEBHOOK_URL", f"{given}/errors?key=1")
-
-        read = Settings()
+        read = load_settings({"NEXT_PUBLIC_API_URL": given, "ERROR_WEBHOOK_URL": f"{given}/errors?key=1"})
 
         assert (read.next_public_api_url, read.error_webhook_url) == (given, f"{given}/errors?key=1")
+
+
+def test_a_name_may_be_in_any_case_and_an_empty_value_is_none() -> None:
+    """As shells and their users write them; an empty value in a compose file means that it is not set."""
+    read = load_settings({"port": "8080", "Max_Retries": "5", "BODY_LIMIT": "", "HOST": "", "UNKNOWN": "x"})
+
+    assert (read.port, read.max_retries, read.body_limit, read.host) == (8080, 5, None, "127.0.0.1")

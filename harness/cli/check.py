@@ -58,7 +58,9 @@ def _workers(asked: str, chosen: Plan) -> list[str]:
 
 def _pytest_arguments(choices: Choices) -> list[str]:
     flags = [str(SCENARIOS), "-p", "no:terminal", "-p", "no:cacheprovider"]
-    flags += ["-p", "no:locust"]  # where Locust is installed, its plugin would monkey-patch this process
+    # No other plugin that happens to be installed: one reorders, one repeats, Locust's patches this process.
+    flags += ["--disable-plugin-autoload", "-p", "xdist"]
+    flags += ["--assert=plain"]  # scenarios claim with `expect`, so there is nothing to rewrite
     flags += ["-p", "no:tmpdir"]  # its folders would outlive a run that is killed; ours do not
     flags += [f"--rootdir={SCENARIOS.parent}"]
     for name, value in choices.to_json().items():

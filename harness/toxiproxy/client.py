@@ -161,6 +161,7 @@ class Link:
         self.name = name
         self._path = f"/proxies/{quote(name, safe='')}"
         self._removed = False
+        self._listen: tuple[str, int] | None = None
         self.tap: Link | None = None
         self.question = b""
 
@@ -172,9 +173,11 @@ class Link:
 
     @property
     def listen(self) -> tuple[str, int]:
-        """Host and port that clients connect to; the port stays the same while the link is disabled."""
-        host, _, port = self.state().listen.rpartition(":")
-        return host.strip("[]"), int(port)
+        """Host and port that clients connect to; they stay the same, also while the link is disabled."""
+        if self._listen is None:
+            host, _, port = self.state().listen.rpartition(":")
+            self._listen = host.strip("[]"), int(port)
+        return self._listen
 
     @contextmanager
     def disabled(self) -> Iterator[None]:

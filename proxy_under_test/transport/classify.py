@@ -16,6 +16,7 @@ from proxy_under_test.causes import Cause
 UNROUTABLE = frozenset(
     {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.EAFNOSUPPORT}
 )
+OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS})  # a limit of ours, not the upstream's
 
 # In order of what tells most: an address that refused says more than another family that has no route.
 CONNECTING: tuple[tuple[type[BaseException], Cause], ...] = (
@@ -52,6 +53,8 @@ def while_connecting(error: BaseException, *, tls: bool) -> Cause:
             return cause
     if any(isinstance(one, OSError) and one.errno in UNROUTABLE for one in found):
         return Cause.UNROUTABLE
+    if any(isinstance(one, OSError) and one.errno in OUT_OF_DESCRIPTORS for one in found):
+        return Cause.NO_CONNECTION_FREE
     # TCP was accepted and then ended: inside a TLS handshake that is the handshake's failure.
     return Cause.TLS_PROTOCOL if tls else Cause.RESET
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 
 import pytest
@@ -17,9 +18,10 @@ from proxy_under_test.gate import Health, Known
 from proxy_under_test.health import HealthGate
 from proxy_under_test.logs import make_log
 from proxy_under_test.metrics import Metrics
-from proxy_under_test.transport import Outgoing
+from proxy_under_test.transport import Outgoing, classify
 from proxy_under_test.transport.pool import Pool
 from proxy_under_test.transport.upstream import Bounds, locate
+from proxy_under_test.transport.with_httpx2 import Httpx2Transport
 from tests.proxy.running import running
 
 NOW = 100.0
@@ -30,18 +32,19 @@ WAITING = 10
 OLD = [gate.UNKNOWN, Health(Known.GOOD, NOW - TTL_S), Health(Known.BAD, NOW - TTL_S, Cause.REFUSED)]
 
 
+@pytest.mark.parametrize("make", [Pool, Httpx2Transport])
 @pytest.mark.parametrize("before", OLD, ids=lambda health: health.known.value)
-def test_a_probe_that_found_no_connection_is_no_news(before: Health) -> None:
+def test_a_probe_that_found_no_connection_is_no_news(before: Health, make: type[Pool] | type[Httpx2Transport]) -> None:
     """All that wait for it are told the overload, what was known stays as it was, and the next one asks again."""
 
     async def act(url: str) -> tuple[set[Cause | None], Health, Known]:
-        pool = Pool(locate(url), Bounds(connections=1))
+        pool = make(locate(url), Bounds(connections=1))
         log, _ = make_log("info", io.BytesIO())
         one = HealthGate(
             pool, b"/api/health", HEADERS, ttl_s=TTL_S, timeout_s=9, log=log, metrics=Metrics(), clock=lambda: NOW
         )
         one.health = before
-        busy = await pool.send(Outgoing("GET", b"/api/x", HEADERS))
+        busy = await pool.send(Outgoing("GET", b"/api/x", HEADERS, fresh=True))
         refused = await asyncio.gather(*(one.admit() for _ in range(WAITING)), return_exceptions=True)
         during = one.health
         await busy.aclose()
@@ -54,6 +57,17 @@ def test_a_probe_that_found_no_connection_is_no_news(before: Health) -> None:
 
         assert (refused, during, after) == ({Cause.NO_CONNECTION_FREE}, before, Known.GOOD)
         assert len(origin.probes()) == 1
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE], ids=errno.errorcode.get)
+def test_a_process_out_of_descriptors_is_at_its_own_limit(number: int) -> None:
+    """No socket for one more connection is no reset by the upstream; an address that refused says more."""
+    no_socket = OSError(number, "too many open files")
+
+    assert classify.while_connecting(no_socket, tls=False) is Cause.NO_CONNECTION_FREE
+    assert classify.while_connecting(no_socket, tls=True) is Cause.NO_CONNECTION_FREE
+    both = ExceptionGroup("both", [no_socket, ConnectionRefusedError(errno.ECONNREFUSED, "refused")])
+    assert classify.while_connecting(both, tls=False) is Cause.REFUSED
 
 
 def test_an_overload_is_never_told_as_a_backend_that_is_down() -> None:

@@ -28,7 +28,7 @@ class ErrorSink:
     ) -> None:
         parts = urlsplit(url)
         self._target = ((parts.path or "/") + (f"?{parts.query}" if parts.query else "")).encode("ascii")
-        self._host = parts.netloc.rpartition("@")[2].encode("ascii")
+        self._host = parts.netloc.encode("ascii")
         self._transport = transport
         self._timeout_s = timeout_s
         self._log = log

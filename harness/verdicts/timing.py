@@ -130,13 +130,14 @@ class Timing(Claims):
         """Whether the tries lie so far apart.
 
         We are told of a refused try a moment after it happened.  That moment lengthens the gap before it and shortens
-        the one after it; for the first try there is none before, and what held this process up at all counts.
+        the one after it; for the first try there is none before, and what held this process up at all counts.  Where
+        several are told late in a row, each gap shows only by how much more the later one is.
         """
         late_s = min(SCHEDULING_S, self._case.stall_s())
         for gap, wait_s in zip(gaps, waits_s, strict=True):
             if not (self._within(gap, wait_s, wait_s) or self._within(gap + late_s, wait_s, wait_s)):
                 return False
-            late_s = max(0.0, gap - self._rig.clock.wall(wait_s))
+            late_s = max(0.0, late_s + gap - self._rig.clock.wall(wait_s))
         return True
 
     def refusals_at_most(self, fault: Witness, count: int) -> None:

@@ -167,8 +167,11 @@ def test_a_gap_told_late_is_not_the_proxys(expect: Expect, case: Case) -> None:
     case.stall_s = lambda *_: 0.025
 
     expect.spacing([0.02, 0.05, 0.17, 0.30], (1, 2, 3))
+    expect.spacing([0.028, 0.075, 0.163, 0.322], (1, 2, 3))  # two in a row, the second a little less
+    with pytest.raises(ContractViolation):
+        expect.spacing([0.028, 0.075, 0.140, 0.322], (1, 2, 3))  # less late than the first can have been
 
-    assert 1 == len(case.claims)
+    assert 3 == len(case.claims)
 
 
 def test_an_upper_bound_that_was_kept_needs_no_quiet_machine(expect: Expect, case: Case) -> None:

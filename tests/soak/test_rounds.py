@@ -53,6 +53,16 @@ def test_only_rounds_that_agree_and_accuse_nobody_are_good(results: tuple[dict[s
     assert code == exit_code(_rounds(*results), asked=2)
 
 
+@pytest.mark.parametrize(("disturbed", "code"), [(2, 0), (3, 1)])
+def test_more_than_one_in_a_thousand_void_is_too_many(disturbed: int, code: int) -> None:
+    """
+    Where stalls make much void, that the rest agrees is no evidence.
+    """
+    results = [DISTURBED] * disturbed + [PASS] * (2000 - disturbed)
+
+    assert code == exit_code(_rounds(*results), asked=2000)
+
+
 def test_a_stall_is_told_with_how_often_and_how_long() -> None:
     """
     What was disturbed is reported, never dropped in silence.

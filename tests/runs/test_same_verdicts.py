@@ -94,3 +94,17 @@ def test_latest_leads_to_the_newest_results(tmp_path: Path) -> None:
     assert sorted(path.name for path in reports.iterdir()) == sorted([*(path.name for path in folders), "latest"])
     assert all((folder / "results.json").is_file() for folder in folders)
     assert all(folder.name.endswith("-reference") for folder in folders)
+
+
+def test_a_plugin_that_happens_to_be_installed_has_no_part_in_a_check(tmp_path: Path) -> None:
+    """Some reorder, some repeat, some patch the process: whatever is there, a check says what it says elsewhere."""
+    info = tmp_path / "rude-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: rude\nVersion: 1\n", "utf-8")
+    (info / "entry_points.txt").write_text("[pytest11]\nrude = rude\n", "utf-8")
+    (tmp_path / "rude.py").write_text("raise RuntimeError('loaded')\n", "utf-8")
+    alone = ("check", "--only", "forward-via", "--out", "{place}/out")
+
+    with running(*alone, env={"PYTHONPATH": str(tmp_path)}) as run:
+        assert run.ended(EXIT_S) == 0, run.said
+        assert verdicts(run) == {"forward-via": "pass"}

@@ -226,8 +226,8 @@ class Httpx2Transport:
             whole = body.whole()
             length = len(whole) if whole is not None else body.length
             headers.append((b"content-length", b"%d" % (length or 0)))
-        # Where every connection is in use, that is said at once, as `Pool` says it: a probe that waited for one of ours
-        # until its time was over would call the backend dead.
+        # Where every connection is in use, that is said at once, as `Pool` says it: a probe that waited for one of
+        # ours until its time was over would call the backend dead.
         timeout = {"connect": self._bounds.connect_timeout_s, "pool": 0.0}
         extensions = {"target": request.target, "timeout": timeout}
         return httpx2.Request(request.method, self._url, headers=headers, stream=_Upload(body), extensions=extensions)

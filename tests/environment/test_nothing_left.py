@@ -17,6 +17,7 @@ from harness.clock import now, poll_until
 from harness.environment.leaks import left_behind
 from harness.environment.processes import start
 from harness.environment.rundir import RunDirectory
+from tests.interruptible import interruptible
 from tests.patience import gone_within_s
 
 OWNER = "tests.environment.owner"
@@ -36,7 +37,9 @@ def owner_in(place: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     run_id = secrets.token_hex(4)
     command = [sys.executable, "-m", OWNER, str(place), run_id]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as owner:
+    with interruptible():
+        owner = subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    with owner:
         try:
             assert owner.stdout is not None
             assert owner.stderr is not None

@@ -19,6 +19,7 @@ import psutil
 from harness.clock import now, poll_until
 from harness.environment.leaks import left_behind
 from harness.environment.rundir import RunDirectory
+from tests.interruptible import interruptible
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -135,7 +136,7 @@ def _begun(place: Path, words: Sequence[str], cwd: Path, env: Mapping[str, str])
     place.chmod(0o755)
     (place / "tmp").mkdir(mode=0o755)
     mark = secrets.token_hex(8)
-    with (place / "said").open("wb") as said, _interruptible():
+    with (place / "said").open("wb") as said, interruptible():
         process = subprocess.Popen(
             [word.replace("{place}", str(place)) for word in words],
             cwd=cwd,
@@ -146,20 +147,6 @@ def _begun(place: Path, words: Sequence[str], cwd: Path, env: Mapping[str, str])
             start_new_session=True,
         )
     return Command(process, place, mark)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """A process begun inside obeys Ctrl-C, also where ours was begun to ignore it (``make test &`` in a script)."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def checking(*arguments: str, cwd: Path = ROOT) -> Any:

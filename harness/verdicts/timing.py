@@ -142,6 +142,21 @@ class Timing(Claims):
             late_s = max(0.0, late_s + gap - self._rig.clock.wall(wait_s))
         return True
 
+    def apart(self, what: str, times: Sequence[float], at_least_s: float) -> None:
+        """There is one or more, and from each to the next lie at least so many wall seconds.
+
+        A stall of this machine shortens a gap only by as much as the earlier one was noticed late.
+        """
+        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+        short_s = at_least_s - EARLY_S - min(gaps, default=math.inf)
+        if short_s > 0:
+            self._case.time(times[0], times[-1], late_s=short_s)
+        self.that(
+            bool(times) and short_s <= 0,
+            f"{what} 1, or {at_least_s:g} s of our clock and more from one to the next",
+            f"{what} {len(times)}, " + (", ".join(f"{gap:.3f}" for gap in gaps) or "none") + " s apart",
+        )
+
     def refusals_at_most(self, fault: Witness, count: int) -> None:
         """A refusing fault met at most so many connects, and at least one."""
         if not fault.counted:

@@ -14,6 +14,7 @@ from harness.clock import Clock
 from harness.contract.catalogue import BY_ID
 from harness.contract.model import load_contract
 from harness.errors import ContractViolation, NotPromised
+from harness.rig import SETTLE_S
 from harness.traffic.exchange import Exchange, Headers
 from harness.verdicts.expect import Expect
 from harness.verdicts.timing import EARLY_S, SCHEDULING_S
@@ -74,6 +75,9 @@ BROKEN: list[tuple[str, Callable[[Expect], object]]] = [
     ("a wait that is too short by itself", lambda e: e.spacing([0.0, 0.05, 0.15, 0.28], (1, 2, 3))),
     ("waits that are too long", lambda e: e.spacing([0.0, 0.05, 0.15, 0.15 + 0.15 + SCHEDULING_S + 0.01], (1, 2, 3))),
     ("another number of waits", lambda e: e.spacing([0.0, 0.05], (1, 2, 3))),
+    ("a second too soon after the first", lambda e: e.apart("probes", [1.0, 2.2], 1.25)),
+    ("nothing to be apart", lambda e: e.apart("probes", [], 1.25)),
+    ("a request that hangs", lambda e: e.all_end([_exchange(wall_s=30 / SPEED + SETTLE_S + 0.1)], 30)),
     ("another error title", lambda e: e.error(_exchange(503, {**ERROR, "error": "Oops"}), "refused")),
     ("a detail that is missing", lambda e: e.error(_exchange(503, {**ERROR, "details": {}}), "refused")),
     ("an error without JSON", lambda e: e.error(_exchange(503), "refused")),
@@ -103,6 +107,9 @@ KEPT: list[tuple[str, Callable[[Expect], object]]] = [
     ("in time", lambda e: e.took(_exchange(wall_s=30.5 / SPEED), 30, 31)),
     ("the tries", lambda e: e.tries(_exchange(), 4)),
     ("the waits", lambda e: e.spacing([0.0, 0.05, 0.15, 0.30], (1, 2, 3))),
+    ("one alone", lambda e: e.apart("probes", [1.0], 1.25)),
+    ("a second late enough", lambda e: e.apart("probes", [1.0, 2.25], 1.25)),
+    ("requests that end", lambda e: e.all_end([_exchange(wall_s=30 / SPEED + SETTLE_S)], 30)),
     ("the documented error", lambda e: e.error(REFUSED, "refused")),
     ("the schema", lambda e: e.schema(REFUSED)),
     ("a header", lambda e: e.header(_exchange(headers=[("A", "1")]), "a", "1")),
@@ -172,6 +179,18 @@ def test_a_gap_told_late_is_not_the_proxys(expect: Expect, case: Case) -> None:
         expect.spacing([0.028, 0.075, 0.140, 0.322], (1, 2, 3))  # less late than the first can have been
 
     assert 3 == len(case.claims)
+
+
+def test_what_a_busy_machine_withheld_is_no_hang(expect: Expect, case: Case) -> None:
+    """
+    A request may end as much later as this machine kept us waiting meanwhile, and no more.
+    """
+    case.lost_s = lambda *_: 1.0
+    most_s = 30 / SPEED + SETTLE_S
+
+    expect.all_end([_exchange(wall_s=most_s + 0.9)], 30)
+    with pytest.raises(ContractViolation):
+        expect.all_end([_exchange(wall_s=most_s + 1.1)], 30)
 
 
 def test_an_upper_bound_that_was_kept_needs_no_quiet_machine(expect: Expect, case: Case) -> None:

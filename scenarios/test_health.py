@@ -174,7 +174,7 @@ def test_a_probe_answered_with_an_error_means_unavailable(rig: Rig, expect: Expe
 def test_a_hundred_cold_requests_cost_one_probe(rig: Rig, expect: Expect) -> None:
     """A hundred requests at once on an expired cache wait for one probe together."""
     rig = rig.unhurried()  # so many at once keep this machine busy
-    all_there_s = 1.0  # wall seconds that the probe takes, so that all of them come while it is under way
+    all_there_s = 1.0  # wall seconds that the probe takes, so that they come while it is under way
     rig.prove_healthy()
     rig.cold()
     rig.forget()
@@ -183,7 +183,8 @@ def test_a_hundred_cold_requests_cost_one_probe(rig: Rig, expect: Expect) -> Non
         exchanges = rig.together(100, "/items")
 
     expect.equal("statuses", {200}, {exchange.status for exchange in exchanges})
-    expect.equal("probes", 1, len(rig.origin.probes()))
+    # What comes so late that the result has expired again may cost another probe, and not a moment sooner.
+    expect.apart("probes", [probe.at for probe in rig.origin.probes()], all_there_s + rig.kept_s)
 
 
 @pytest.mark.error_path("health-bypass")

@@ -19,6 +19,7 @@ from harness.traffic.recording import Attempt
 from harness.traffic.replies import delayed, empty_reply, garbage, ok, reset, silent
 from harness.traffic.steps import Behaviour
 from harness.verdicts.expect import Expect
+from harness.verdicts.timing import SCHEDULING_S
 from scenarios.failures import FAILURES, Failure, fail
 
 MS = 1000
@@ -80,13 +81,14 @@ def test_a_client_that_left_leaves_exactly_one_record(rig: Rig, expect: Expect) 
 @pytest.mark.error_path("log-attempts")
 def test_a_record_tells_each_try(rig: Rig, expect: Expect) -> None:
     """The record of a request that was refused twice, then served, tells each try and how it ended."""
+    rig, waits = rig.with_waits_of(SCHEDULING_S)  # after the second try there is time to heal
     with rig.broken(Refused()) as fault:
         pending = rig.begin("GET", "/items")
-        rig.after_tries(fault, 2)
+        rig.after_tries(fault, 2, waits)
     exchange = pending.exchange()
 
     expect.served(exchange)
-    record = expect.record(exchange, "served")
+    record = expect.record(exchange, "served", rig=rig)
     outcome = rig.journal.form("end").fields["try_outcome"]
     ends = [try_[outcome] for try_ in record["tries"] or []]
     refused = rig.journal.words("refused")

@@ -11,8 +11,6 @@ from harness.rig import Rig
 from harness.system import BALANCE, System
 from harness.verdicts.expect import Expect
 
-pytestmark = pytest.mark.expiring_health
-
 
 @pytest.mark.error_path("port-in-use")
 def test_a_proxy_whose_port_is_taken_says_so(rig: Rig, expect: Expect) -> None:
@@ -37,6 +35,7 @@ def test_a_backend_whose_port_is_taken_says_so(system: System, expect: Expect) -
 
 
 @pytest.mark.error_path("database-down")
+@pytest.mark.expiring_health
 def test_a_database_that_is_down_makes_the_api_unavailable(system: System, expect: Expect) -> None:
     """With PostgreSQL refusing, the backend's health names it, the proxy says unavailable, and both recover."""
     with system.broken(Refused("postgres")):
@@ -52,6 +51,7 @@ def test_a_database_that_is_down_makes_the_api_unavailable(system: System, expec
 
 
 @pytest.mark.error_path("database-slow")
+@pytest.mark.expiring_health
 @pytest.mark.parametrize(
     "fault",
     [Latency("postgres", 2), Latency("postgres", 60), BlackHole("postgres")],
@@ -75,6 +75,7 @@ def test_a_slow_database_is_bounded_and_leaves_the_pool_whole(system: System, ex
 
 
 @pytest.mark.error_path("database-reset")
+@pytest.mark.expiring_health
 def test_a_transaction_that_is_cut_leaves_nothing_half_done(system: System, expect: Expect) -> None:
     """A database connection reset in the middle of a write leaves no half-written row, and the pool heals."""
     before = system.books()
@@ -91,6 +92,7 @@ def test_a_transaction_that_is_cut_leaves_nothing_half_done(system: System, expe
 
 
 @pytest.mark.error_path("database-terminated")
+@pytest.mark.own_postgres  # its API connects anew within bounds in our seconds: a late connect would fail one more
 def test_sessions_that_the_database_ends_cost_one_request_each(system: System, expect: Expect) -> None:
     """Sessions ended by the server cost at most one request each, told as the database's; no half write is left."""
     system.spend_together(system.pool_size)
@@ -111,6 +113,7 @@ def test_sessions_that_the_database_ends_cost_one_request_each(system: System, e
 
 
 @pytest.mark.error_path("database-restarted")
+@pytest.mark.expiring_health
 @pytest.mark.own_postgres
 def test_a_restart_of_the_database_costs_what_was_under_way(system: System, expect: Expect) -> None:
     """A restart fails the writes it cuts, told as the database's, and no other; none is half done or lost."""
@@ -133,6 +136,7 @@ def test_a_restart_of_the_database_costs_what_was_under_way(system: System, expe
 
 
 @pytest.mark.error_path("database-full")
+@pytest.mark.expiring_health
 @pytest.mark.own_postgres
 def test_a_database_without_a_session_left_is_unhealthy(system: System, expect: Expect) -> None:
     """While others hold every session of PostgreSQL, health says so, the proxy says unavailable, and both recover."""
@@ -151,6 +155,7 @@ def test_a_database_without_a_session_left_is_unhealthy(system: System, expect: 
 
 
 @pytest.mark.error_path("database-read-only")
+@pytest.mark.expiring_health
 def test_a_database_that_takes_no_writes_is_unhealthy(system: System, expect: Expect) -> None:
     """On a read-only database health says so, without a word of SQL, and the proxy says unavailable."""
     system.prove_healthy()
@@ -169,6 +174,7 @@ def test_a_database_that_takes_no_writes_is_unhealthy(system: System, expect: Ex
 
 
 @pytest.mark.error_path("redis-down")
+@pytest.mark.expiring_health
 def test_the_api_answers_without_its_cache(system: System, expect: Expect) -> None:
     """With Redis refusing, the API answers without its cache and health says degraded."""
     with system.broken(Refused("redis")):
@@ -183,6 +189,7 @@ def test_the_api_answers_without_its_cache(system: System, expect: Expect) -> No
 
 
 @pytest.mark.error_path("redis-slow")
+@pytest.mark.expiring_health
 def test_the_api_does_not_wait_for_a_stalled_cache(system: System, expect: Expect) -> None:
     """With Redis stalled, the API answers without its cache, in time, and health says degraded."""
     with system.broken(BlackHole("redis")):

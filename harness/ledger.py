@@ -101,6 +101,20 @@ class Ledger:
             finally:
                 holder.terminate()  # whether the server is still there or not
 
+    @contextmanager
+    def entries_locked(self) -> Iterator[None]:
+        """Nothing can be entered in the ledger inside the block, for a transaction of ours holds it.
+
+        So a spending waits in the middle, its account changed and no entry made; others of the account wait for it.
+        """
+        with asyncio.Runner() as runner:
+            holder = runner.run(self._connected())
+            try:
+                runner.run(holder.execute("BEGIN; LOCK TABLE ledger IN EXCLUSIVE MODE"))
+                yield
+            finally:
+                holder.terminate()  # whether the server is still there or not
+
     def waiting(self) -> int:
         """How many of the API's sessions wait for a lock."""
         return len(self._fetch(WAITING, API))

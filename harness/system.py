@@ -93,8 +93,8 @@ class System(Rig):
 
     @contextmanager
     def spendings_under_way(self, count: int) -> Iterator[list[Pending]]:
-        """``count`` spendings, each of which is in its transaction and can not go on while the block lasts."""
-        with self.ledger.accounts_locked():
+        """``count`` spendings in their transactions, the first half done; none can go on while the block lasts."""
+        with self.ledger.entries_locked():
             under_way = [self.begin_spend(1) for _ in range(count)]
             self.until(lambda: self.ledger.waiting() == count, f"{count} transactions to wait for a lock")
             yield under_way

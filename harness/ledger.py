@@ -91,17 +91,6 @@ class Ledger:
         return began
 
     @contextmanager
-    def accounts_locked(self) -> Iterator[None]:
-        """No account can be changed inside the block, for a transaction of ours holds them all: writes wait."""
-        with asyncio.Runner() as runner:
-            holder = runner.run(self._connected())
-            try:
-                runner.run(holder.execute("BEGIN; LOCK TABLE accounts IN EXCLUSIVE MODE"))
-                yield
-            finally:
-                holder.terminate()  # whether the server is still there or not
-
-    @contextmanager
     def entries_locked(self) -> Iterator[None]:
         """Nothing can be entered in the ledger inside the block, for a transaction of ours holds it.
 

@@ -132,7 +132,7 @@ def test_request_in_flight_is_finished(rig: Rig, program: Program, database: str
     backend = program.serve(DATABASE_URL=database, REDIS_URL=f"redis://127.0.0.1:{rig.redis.port}")
     user = backend.user()
     with ThreadPoolExecutor(1) as pool:
-        with Ledger(database).accounts_locked():
+        with Ledger(database).entries_locked():
             spending = pool.submit(user.post, "/api/credits/spend", json={"amount": 1})
             await_waiting(database)
             backend.process.signal(signal.SIGTERM)

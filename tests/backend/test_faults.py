@@ -71,7 +71,7 @@ def test_cut_transaction_leaves_nothing_behind(rig: Rig) -> None:
     user = rig.backend.user()
     request_id = uuid4().hex
 
-    with ThreadPoolExecutor(1) as pool, Ledger(rig.database_url).accounts_locked():
+    with ThreadPoolExecutor(1) as pool, Ledger(rig.database_url).entries_locked():
         spending = pool.submit(spend, user, request_id)
         await_waiting(rig.database_url)
         rig.postgres.cut()
@@ -90,7 +90,7 @@ def test_cut_off_transaction_holds_no_lock(rig: Rig) -> None:
     request_id = uuid4().hex
 
     with ThreadPoolExecutor(1) as pool, rig.postgres.silenced_later() as silence:
-        with Ledger(rig.database_url).accounts_locked():
+        with Ledger(rig.database_url).entries_locked():
             spending = pool.submit(spend, user, request_id)
             await_waiting(rig.database_url)
             silence()

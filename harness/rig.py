@@ -364,12 +364,13 @@ class Rig(Leftovers, Bytewise):
 
     # Other settings
 
-    def with_waits_of(self, wall_s: float) -> tuple[Rig, list[float]]:
+    def with_waits_of(self, wall_s: float, upstream: str | None = None) -> tuple[Rig, list[float]]:
         """The same target with a retry delay of at least ``wall_s`` wall seconds, and its waits in target seconds."""
         waits = self.retries.waits_s
         delay_s = max(waits[0], self.clock.target(wall_s))
         slower = [wait * delay_s / waits[0] for wait in waits]
-        return self.variant(retry_delay=delay_s, request_timeout=sum(slower) + self.deadline_s), slower
+        settings = {"retry_delay": delay_s, "request_timeout": sum(slower) + self.deadline_s}
+        return self.variant(upstream=upstream, **settings), slower
 
     def unhurried(self) -> Rig:
         """The same target with its deadline in our seconds, so that what is to end sooner is not ended by it."""

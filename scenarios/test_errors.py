@@ -9,7 +9,7 @@ import pytest
 from harness.faults.link import Refused
 from harness.faults.origin import Probe, Route
 from harness.faults.port import FullBacklog, OneAddress
-from harness.rig import Rig
+from harness.rig import SETTLE_S, Rig
 from harness.traffic.replies import (
     empty_reply,
     garbage,
@@ -206,13 +206,15 @@ def test_a_name_that_is_refused_on_every_address_is_refused(rig: Rig, expect: Ex
 
 @pytest.mark.error_path("connect-dual-stack")
 def test_the_address_that_answers_is_taken(rig: Rig, expect: Expect) -> None:
-    """Of a name's two addresses one refuses and one answers: served at the first try, and no retry is told of."""
-    rig = rig.variant(upstream=rig.upstream_by_name)
+    """Of a name's two addresses one refuses and one answers: served at the first try, without a retry or its wait."""
+    rig, waits = rig.with_waits_of(SETTLE_S, rig.upstream_by_name)
 
-    with rig.broken(OneAddress(), prove=False):  # whether it serves at all by this name is what is asked
+    with rig.broken(OneAddress(), prove=False) as fault:  # whether it serves at all by this name is what is asked
         exchange = rig.get("/items")
 
     expect.served(exchange)
     expect.tries(exchange, 1)
+    expect.took(exchange, 0, waits[0] / 2)
+    expect.note(fault.detail())
     if rig.journal.promised("retry"):
         expect.logged("retry", exchange, 0, rig=rig)

@@ -11,6 +11,7 @@ from harness.errors import NotPromised
 from harness.faults import Stage, Witness
 from harness.faults.canary import refused_connect
 from harness.traffic.ports import FullBacklog as HeldPort
+from harness.traffic.refusals import Refusals
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ class OneAddress:
     """Of the addresses of ``localhost`` only 127.0.0.1 takes connections at the hop's port; ::1 refuses.
 
     So it always is with a link, which listens on 127.0.0.1 alone; witnessed by a connect of our own to ::1 that is
-    refused.  NotPromised on a machine where ``localhost`` is one address: nothing can be said there of a second.
+    refused, and where the machine tells it by the kernel's count of the target's, of which there are none when it
+    asked 127.0.0.1 first.  They are no tries, so no ``times`` are told.  NotPromised on a machine where ``localhost``
+    is one address: nothing can be said there of a second.
     """
 
     hop: str = "upstream"
@@ -56,5 +59,16 @@ class OneAddress:
         found = {address[4][0] for address in socket.getaddrinfo("localhost", port, type=socket.SOCK_STREAM)}
         if not {"127.0.0.1", "::1"} <= found:
             raise NotPromised(f"localhost is {', '.join(map(str, found))} on this machine, without a second address")
-        refused_connect("::1", port)
-        yield Witness(detail=lambda: f"a connect of our own to [::1]:{port} was refused", hits=lambda: 1)
+        ours = f"a connect of our own to [::1]:{port} was refused"
+        if not Refusals.available():
+            refused_connect("::1", port)
+            yield Witness(detail=lambda: ours, hits=lambda: 1)
+            return
+        with Refusals(port) as refusals:
+            refusals.prove("::1")
+            yield Witness(
+                detail=lambda: f"{ours}, and {len(refusals.times())} of others",
+                hits=lambda: len(refusals.times()),
+                required=0,
+            )
+            refusals.prove("::1")  # now all that was refused has been announced

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.faults.link import AnswerCut, AnswerReset, Refused, RequestCut, RequestReset
+from harness.faults.link import AnswerCut, AnswerLost, AnswerReset, Refused, RequestCut, RequestReset
 from harness.faults.origin import Route
 from harness.rig import SETTLE_S, Rig
 from harness.system import System
@@ -87,6 +87,52 @@ def test_a_write_that_may_be_repeated_gets_through(
     expect.write(system, exchange, "acknowledged", (1, most))
     if method != "POST":
         expect.equal("effects", 1, system.effects(method))
+
+
+@pytest.mark.error_path("retry-write-refused")
+def test_a_refused_write_is_executed_once(system: System, expect: Expect) -> None:
+    """A POST refused twice never left the proxy; it is tried again, and executed exactly once."""
+    with system.broken(Refused()) as fault:
+        pending = system.begin_spend(3)
+        system.after_tries(fault, 2)
+    exchange = pending.exchange()
+
+    expect.one_of("status", (200, 201), exchange.status)
+    expect.executed(system.executions(exchange), (1,))
+    expect.refusals_at_most(fault, 2)
+
+
+@pytest.mark.error_path("retry-write-after-commit")
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize(
+    "lost",
+    [AnswerReset(), AnswerCut(), pytest.param(AnswerLost(), marks=pytest.mark.lasts(30))],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_a_write_that_may_have_been_executed_is_not_repeated(
+    system: System, expect: Expect, method: str, lost: AnswerReset | AnswerCut | AnswerLost
+) -> None:
+    """A write whose answer is lost after the commit is sent once, answered 502 or 504, and executed exactly once."""
+    with system.broken(lost):
+        exchange = system.write(method)
+
+    expect.failed(exchange, "failed", "timeout")
+    expect.write(system, exchange, "unknown", 1)
+    if told := system.retries.told_once:
+        expect.contains("suggestion", exchange.json()["details"].get("suggestion"), told)
+    expect.recovers(system)
+
+
+@pytest.mark.error_path("retry-write-with-key")
+def test_a_write_with_a_key_is_repeated_and_executed_once(system: System, expect: Expect) -> None:
+    """A POST with Idempotency-Key whose answer is lost is tried again; the backend's key makes it one execution."""
+    with system.broken(AnswerReset()) as fault:
+        pending = system.begin_spend(3, key="one-key")
+        fault.wait_for(1, within_s=5)
+    exchange = pending.exchange()
+
+    expect.one_of("status", (200, 201), exchange.status)
+    expect.executed(system.executions(exchange), (1,))
 
 
 @pytest.mark.error_path("write-unsent-setting")

@@ -158,7 +158,9 @@ def test_a_write_is_not_sent_twice_on_a_stale_connection(rig: Rig, expect: Expec
     with rig.broken(Route(close_on_reuse(ok(b"first")), ok(b"second"))):
         first = rig.get("/items")
         if gone == "while idle":
-            rig.origin.close_idle_connections()
+            rig.until(lambda: rig.only_try(first).ended_at, "the origin to have said all it was to say")
+            closed = rig.origin.close_idle_connections()
+            expect.note(f"{closed} idle connections were closed" if closed else "the proxy kept no connection")
         exchange = rig.request(method, "/items", content=b"{}")
 
     expect.served(first)

@@ -17,6 +17,7 @@ from harness.verdicts.expect import Expect
 pytestmark = pytest.mark.expiring_health
 
 KEPT_S = 1.5  # wall seconds for which a result is kept: a fifth of them is longer than this machine may hold us up
+AT_ONCE_S = 0.1  # wall seconds for a refusal that asks nobody; it takes a few milliseconds
 ARRIVES_S = 0.5  # wall seconds in which a probe gets from the proxy to the upstream, however busy the machine
 
 
@@ -55,11 +56,7 @@ def test_a_hundred_requests_cost_one_probe(rig: Rig, expect: Expect) -> None:
 @pytest.mark.lasts(9)
 def test_a_result_is_kept_as_long_as_promised(rig: Rig, expect: Expect) -> None:
     """A request that comes after 4 of the 5 s, in which nobody asked, costs no other probe."""
-    ttl_s = max(rig.health.ttl_s, rig.clock.target(KEPT_S))
-    rig = rig.variant(health_ttl=ttl_s) if ttl_s > rig.health.ttl_s else rig
-    rig.prove_healthy()
-    rig.expire(ttl_s, "the health result to expire")
-    rig.forget()
+    rig, ttl_s = _told_to_keep(rig)
 
     first = rig.get("/items")
     rig.expire(0.8 * ttl_s, "most of the time for which a result is kept")
@@ -70,6 +67,16 @@ def test_a_result_is_kept_as_long_as_promised(rig: Rig, expect: Expect) -> None:
     since = first.started
     expect.lasted("nobody asked for", second.started - since, 0.8 * ttl_s, ttl_s, since=since)
     expect.equal("probes", 1, len(rig.origin.probes()))
+
+
+def _told_to_keep(rig: Rig) -> tuple[Rig, float]:
+    """A rig that keeps a result at least `KEPT_S` and has none left, and for how many target seconds it does."""
+    ttl_s = max(rig.health.ttl_s, rig.clock.target(KEPT_S))
+    rig = rig.variant(health_ttl=ttl_s) if ttl_s > rig.health.ttl_s else rig
+    rig.prove_healthy()
+    rig.expire(ttl_s, "the health result to expire")
+    rig.forget()
+    return rig, ttl_s
 
 
 @pytest.mark.error_path("health-expires")
@@ -242,7 +249,7 @@ def test_a_backend_that_is_still_starting_is_worth_a_second_request(rig: Rig, ex
 
 
 @pytest.mark.error_path("health-fails-fast")
-def test_a_bad_result_is_kept_as_long_as_a_good_one(rig: Rig, expect: Expect) -> None:
+def test_while_a_result_is_bad_every_request_fails_at_once(rig: Rig, expect: Expect) -> None:
     """While the cached result is bad every request fails at once with Retry-After, and nothing goes upstream."""
     rig.prove_healthy()
     rig.cold()
@@ -254,7 +261,25 @@ def test_a_bad_result_is_kept_as_long_as_a_good_one(rig: Rig, expect: Expect) ->
     for exchange in exchanges:
         expect.error(exchange, "unavailable")
         expect.header_present(exchange, "retry-after")
-        expect.took(exchange, 0, rig.health.timeout_s)
+    expect.at_once("refused", exchanges, AT_ONCE_S)
     expect.equal("probes within the cache's time", 1, rig.probes_within(rig.health.ttl_s))
     expect.equal("tries on the route", 0, sum(len(rig.origin_tries(exchange)) for exchange in exchanges))
     expect.recovers(rig)
+
+
+@pytest.mark.error_path("health-fails-fast")
+@pytest.mark.lasts(9)
+def test_a_bad_result_is_kept_as_long_as_a_good_one(rig: Rig, expect: Expect) -> None:
+    """A request that comes after 4 of the 5 s, in which nobody asked, is refused without another probe."""
+    rig, ttl_s = _told_to_keep(rig)
+
+    with rig.broken(Probe(unhealthy(503)), prove=False):
+        first = rig.get("/items")
+        rig.expire(0.8 * ttl_s, "most of the time for which a bad result is kept")
+        second = rig.get("/items")
+
+    expect.error(first, "unavailable")
+    expect.error(second, "unavailable")
+    since = first.started
+    expect.lasted("nobody asked for", second.started - since, 0.8 * ttl_s, ttl_s, since=since)
+    expect.equal("probes", 1, len(rig.origin.probes()))

@@ -14,6 +14,7 @@ from proxy_under_test.gate import Health, Known, Verdict
 from proxy_under_test.health import HealthGate
 from proxy_under_test.settings import Settings
 from proxy_under_test.target import HEALTH
+from proxy_under_test.transport import Outgoing
 from tests.mutants.mutant import mutant
 from tests.mutants.seams import Change, around, parts, replace, settings
 
@@ -160,3 +161,27 @@ def bad_news_kept_longer() -> None:
     def _(judge: Change, health: gate.Health, now: float, ttl_s: float) -> gate.Verdict:
         verdict: gate.Verdict = judge(health, now, ttl_s * (4 if health.known is gate.Known.BAD else 1))
         return verdict
+
+
+@mutant("health-fails-fast")
+def bad_news_kept_for_one_second() -> None:
+    """Bad news is doubted sooner than good: the backend is asked again after a fifth of the time."""
+
+    @around(gate, "judge")
+    def _(judge: Change, health: gate.Health, now: float, ttl_s: float) -> gate.Verdict:
+        verdict: gate.Verdict = judge(health, now, ttl_s / (5 if health.known is gate.Known.BAD else 1))
+        return verdict
+
+
+@mutant("redis-down redis-slow")
+def degraded_is_down() -> None:
+    """The gate wants "ok" in the body, so a backend that does without its cache is taken down with it."""
+
+    @around(HealthGate, "_get")
+    async def _(_: Change, self: HealthGate) -> int:
+        response = await self._transport.send(Outgoing("GET", self._target, self._headers, fresh=True))
+        body = b""
+        while chunk := await response.read():
+            body += chunk
+        await response.aclose()
+        return response.status if b'"status":"ok"' in body else 503

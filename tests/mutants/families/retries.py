@@ -152,3 +152,18 @@ def never_retries() -> None:
     @parts
     def _(made: Parts) -> None:
         made.rules = Rules(max_retries=0)
+
+
+@mutant("retry-methods")
+def client_named_again_at_each_retry() -> None:
+    """The client's address is appended as a try is sent, to a list of fields that all tries of a request share."""
+
+    @around(Pool, "send")
+    async def _(send: Change, self: Pool, request: Outgoing) -> Incoming:
+        if request.attempt.number > 1:
+            request.headers = [
+                (name, value + b", 127.0.0.1" if name == b"x-forwarded-for" else value)
+                for name, value in request.headers
+            ]
+        response: Incoming = await send(self, request)
+        return response

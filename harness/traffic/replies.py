@@ -6,11 +6,25 @@ Every one reads the whole request first unless it says otherwise, so "the reques
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.traffic import steps
-from harness.traffic.steps import Behaviour, Fin, OnReuse, Pause, ReadBody, Repeat, Reply, Rst, Say, Silence, Step
+from harness.traffic.steps import (
+    Behaviour,
+    Fin,
+    Hold,
+    OnReuse,
+    Pause,
+    ReadBody,
+    Repeat,
+    Reply,
+    Rst,
+    Say,
+    Silence,
+    Step,
+)
 
 Headers = Sequence[tuple[str, str]]
 
@@ -87,6 +101,11 @@ def stream(parts: Sequence[bytes], every_s: float) -> Behaviour:
 def delayed(wall_s: float, reply: Behaviour) -> Behaviour:
     """``reply`` after ``wall_s`` wall seconds of silence; the request is read first."""
     return Behaviour(f"{reply.name} after {wall_s:g} s", (ReadBody(), Pause(wall_s), *reply.steps))
+
+
+def held(event: threading.Event, reply: Behaviour) -> Behaviour:
+    """``reply`` once ``event`` is set; the request is read first."""
+    return Behaviour(f"{reply.name}, held back", (ReadBody(), Hold(event), *reply.steps))
 
 
 def slow_reader(reply: Behaviour, piece: int = 4096, every_s: float = 0.01) -> Behaviour:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Protocol
 
+from harness.clock import POLL_EVERY_S
 from harness.traffic.pattern import pattern
 from harness.traffic.request import Head, Tally
 from harness.traffic.wire import PeerGone, Wire
@@ -87,6 +89,18 @@ class Pause:
     async def __call__(self, stage: Stage) -> None:
         if await stage.wire.gone(self.wall_s):
             raise PeerGone
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Say nothing until ``event`` is set, by whichever thread; over at once when the peer leaves."""
+
+    event: threading.Event
+
+    async def __call__(self, stage: Stage) -> None:
+        while not self.event.is_set():
+            if await stage.wire.gone(POLL_EVERY_S):
+                raise PeerGone
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 
 import pytest
 
@@ -87,6 +88,21 @@ def test_silence_lasts_until_the_client_leaves(origin: Origin) -> None:
         client.settimeout(0.1)
         with pytest.raises(TimeoutError):
             client.recv(1)
+
+
+def test_a_held_answer_comes_when_it_may(origin: Origin) -> None:
+    """Nothing is said before the event, and the whole answer once it is set."""
+    event = threading.Event()
+    origin.script(route=[replies.held(event, replies.ok())])
+
+    with connected(origin.port) as client:
+        client.sendall(GET)
+        client.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        event.set()
+        client.settimeout(5)
+        assert exactly(client, len(OK)) == OK
 
 
 def test_head_gets_no_body(origin: Origin) -> None:

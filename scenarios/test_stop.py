@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+import threading
 
 import pytest
 
 from harness.clock import now
 from harness.faults.origin import Route
 from harness.rig import Rig
-from harness.traffic.replies import delayed, ok, silent
+from harness.traffic.replies import held, ok, silent
 from harness.verdicts.expect import Expect
 
 GONE_S = 5.0  # wall seconds; an idle program ends in a tenth of one
@@ -21,19 +22,23 @@ TICK_S = 2.0  # until a server looks at the signal it got, and until its process
 def test_what_is_in_flight_is_finished(rig: Rig, expect: Expect) -> None:
     """SIGTERM: the request in flight is served, a new client is refused, and the exit code is 0."""
     code, grace_s = rig.process.stop_exit, rig.process.stop_grace_s or 0
-    rig = rig.variant(stop_grace=rig.clock.target(grace_s))  # in our seconds, as the answer's delay is
+    # Both in our seconds, as what we do meanwhile is.
+    rig = rig.variant(stop_grace=rig.clock.target(grace_s), request_timeout=rig.clock.target(rig.deadline_s))
+    enough = threading.Event()
 
-    with rig.broken(Route(delayed(0.5, ok(b"finished")))) as fault, rig.dial() as idle:
+    with rig.broken(Route(held(enough, ok(b"finished")))) as fault, rig.dial() as idle:
         pending = rig.begin("GET", "/items")
         fault.wait_for(1, within_s=5)
         rig.target.process.signal(signal.SIGTERM)
         refused = rig.comes_to_refuse(TICK_S)
+        still = not pending.done()  # else a port refuses because its process is gone
+        enough.set()
         exchange = pending.exchange()
         idle.read()
 
+    expect.that(refused and still, "a new client refused while one is served", f"{refused=}, being served={still}")
     expect.served(exchange)
     expect.equal("body", b"finished", exchange.body)
-    expect.that(refused, "a new client refused", "still taken")
     expect.one_of("an idle client's connection", ("fin", "reset"), idle.end)
     expect.equal("exit code", code, rig.comes_to_an_end(GONE_S))
 

@@ -6,13 +6,14 @@ lets a request end without an answer gives it a path of its own.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from harness.contract.model import Contract, Happened, LogLine
 from harness.errors import NotPromised
 from harness.target.running import RunningTarget
-from harness.traffic.exchange import Exchange
+from harness.traffic.exchange import Exchange, Headers
 
 Kind = Literal["start", "end", "retry", "unverified"]
 Line = dict[str, Any]
@@ -35,6 +36,17 @@ class Journal:
         told = [_told(line, form) for line in self._json() if _is(line, form.where)]
         return [line for line in told if line.get("request_id") in ids]
 
+    def of_id(self, request_id: str) -> list[Line]:
+        """The start and end lines of the request with this id, with our names."""
+        forms = [self.form(kind) for kind in ("start", "end") if self.promised(kind)]
+        told = [_told(line, form) for line in self._json() for form in forms if _is(line, form.where)]
+        return [line for line in told if line.get("request_id") == request_id]
+
+    def id_in(self, headers: Headers) -> str | None:
+        """The request id that an answer carried."""
+        name = self._contract.identity.request_id if self._contract.identity else None
+        return headers.get(name) if name else None
+
     def form(self, kind: Kind) -> LogLine:
         """How the contract describes this kind of line."""
         form: LogLine | None = getattr(self._contract.logging, kind, None)
@@ -54,13 +66,27 @@ class Journal:
         return (line for line in self._target.lines() if isinstance(line, dict))
 
     def _ids(self, exchange: Exchange) -> set[object]:
-        name = self._contract.identity.request_id if self._contract.identity else None
-        told = exchange.headers.get(name) if name else None
+        told = self.id_in(exchange.headers)
         if told:
             return {told}
         forms = [self.form(kind) for kind in ("start", "end") if self.promised(kind)]
         lines = [_told(line, form) for line in self._json() for form in forms if _is(line, form.where)]
         return {line["request_id"] for line in lines if str(line.get("path")).endswith(exchange.path)}
+
+
+def is_object(line: str) -> bool:
+    """Whether a line is one JSON object, and says each thing once: of two readers of a name that stands in it twice
+    each may believe another (RFC 8259 section 4)."""
+    try:
+        return isinstance(json.loads(line, object_pairs_hook=_once), dict)
+    except ValueError:
+        return False
+
+
+def _once(pairs: list[tuple[str, Any]]) -> Line:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name that stands there twice")
+    return dict(pairs)
 
 
 def _is(line: Mapping[str, Any], where: Mapping[str, str]) -> bool:

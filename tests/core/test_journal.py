@@ -8,7 +8,7 @@ import pytest
 
 from harness.contract.model import load_contract
 from harness.errors import NotPromised
-from harness.journal import Journal
+from harness.journal import Journal, is_object
 from harness.target.running import RunningTarget
 from harness.traffic.exchange import Exchange, Headers
 
@@ -77,3 +77,36 @@ def test_a_line_that_is_not_promised_is_nobodys_fault() -> None:
     """
     with pytest.raises(NotPromised, match="retry is not in"):
         _journal({}).lines("retry", _exchange("/a"))
+
+
+def test_a_line_is_found_by_a_request_id_alone() -> None:
+    """
+    What a raw client got tells the lines of its request, of whatever path.
+    """
+    journal = _journal({"extends": "guide"}, ENDED, OTHER)
+
+    told = journal.id_in(Headers([("x-request-id", "2")]))
+
+    assert "2" == told
+    assert ["/api/proxy/b"] == [line["path"] for line in journal.of_id("2")]
+    assert journal.id_in(Headers()) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "holds"),
+    [
+        ('{"path": "/a", "status": 200}', True),
+        ('{"path": "/",""\\"}', False),
+        ('{"path": "/", "path": "/forged"}', False),
+        ('{"request": {"path": "/", "path": "/forged"}}', False),
+        ('{"path": "/a"} {}', False),
+        ('{"path": "/a"', False),
+        ('["/a"]', False),
+        ("", False),
+    ],
+)
+def test_a_forged_line_is_no_object(line: str, holds: bool) -> None:
+    """
+    A line is a whole JSON object and nothing more, and no name stands in it twice, at whatever depth.
+    """
+    assert holds == is_object(line)

@@ -177,6 +177,13 @@ class Series(_Section):
     label: str | None = None
 
 
+class HealthSeries(Series):
+    """The metric of the backend's health: which values of its label are 1 while it is well, and while it is not."""
+
+    good: tuple[str, ...] = ()
+    bad: tuple[str, ...] = ()
+
+
 class Metrics(_Section):
     """What Prometheus may scrape at ``path`` of the proxy's own address, and the alert rules that come with it.
 
@@ -187,7 +194,7 @@ class Metrics(_Section):
     requests: Series | None = None
     retries: Series | None = None
     failures: Series | None = None
-    health: Series | None = None
+    health: HealthSeries | None = None
     duration: Series | None = None
     series_limit: int | None = Field(default=None, gt=0)
     rules: str | None = None

@@ -1,12 +1,14 @@
-"""Mistakes about the program: how it starts, and how it does not."""
+"""Mistakes about the program: how it starts, how it does not, and how it ends."""
 
 from __future__ import annotations
 
 import errno
+from types import FrameType
 from typing import Any
 
 import proxy_under_test.__main__ as program
 from proxy_under_test.server import life
+from proxy_under_test.server.run import ProxyServer
 from proxy_under_test.settings import BadSettings, Settings
 from tests.mutants.mutant import mutant
 from tests.mutants.seams import Change, around, replace
@@ -56,3 +58,44 @@ def bad_settings_ends_with_1() -> None:
 def silent_start() -> None:
     """The start says nothing; where it listens and forwards must be guessed."""
     replace(life, "_banner", lambda *_: None)
+
+
+@mutant("stop-finishes")
+def listens_while_it_stops() -> None:
+    """What is in flight is finished, and whoever comes meanwhile is taken: the listener is closed by the exit."""
+
+    @around(ProxyServer, "shutdown")
+    async def _(shutdown: Change, self: ProxyServer, **_: object) -> None:
+        listening, self.servers = self.servers, []
+        await shutdown(self)
+        for server in listening:
+            server.close()
+
+
+@mutant("stop-finishes")
+def stops_in_the_middle() -> None:
+    """The first signal ends the process as the second one should, whatever is in flight."""
+
+    @around(ProxyServer, "handle_exit")
+    def _(handle: Change, self: ProxyServer, number: int, frame: FrameType | None) -> None:
+        self.should_exit = True
+        handle(self, number, frame)
+
+
+@mutant("stop-grace")
+def waits_for_the_last_request() -> None:
+    """SHUTDOWN_GRACE is read and nothing is done with it: one request that does not end keeps the process."""
+
+    @around(life, "Config")
+    def _(config: Change, *args: Any, **kwargs: Any) -> Any:
+        return config(*args, **(kwargs | {"timeout_graceful_shutdown": None}))
+
+
+@mutant("stop-twice")
+def second_signal_ignored() -> None:
+    """That it is to end is known already when the second signal comes, and so nothing is done."""
+
+    @around(ProxyServer, "handle_exit")
+    def _(handle: Change, self: ProxyServer, number: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            handle(self, number, frame)

@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
         self._attempt = attempt
         self._surplus = False
         self._interims = 0
-        self._head_bytes = 0
+        self._head_bytes = 0  # received since the last part of a body: of a head, a trailer section, a chunk's line
         self._chunks: deque[bytes] = deque()
         self._held = 0
         if self.lost:  # between connect and here, which are turns of the loop apart where addresses race
@@ -200,11 +200,10 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         attempt.answered = True
-        if not self.head_done:
-            self._head_bytes += len(data)
+        self._head_bytes += len(data)
         self._feed(data)
-        if not self.head_done and self._head_bytes > self._head_limit:
-            self._fail(UpstreamFailure(Cause.HEAD_TOO_LARGE))
+        if self._head_bytes > self._head_limit and not self.complete:
+            self._fail(UpstreamFailure(Cause.BODY_MALFORMED if self.head_done else Cause.HEAD_TOO_LARGE))
         elif self._held > HIGH_WATER and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
@@ -264,8 +263,9 @@ class Connection(asyncio.Protocol):
         self._surplus = self.complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One field of a head or a trailer."""
-        self._fields.append((name.lower(), value))
+        """One field of a head; those of a trailer end here (RFC 9110 section 6.5.1)."""
+        if not self.head_done:
+            self._fields.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """A head is complete: judge it."""
@@ -284,10 +284,10 @@ class Connection(asyncio.Protocol):
             self._fail(failure)
             return
         self.status = status
-        # What is parsed as a field from now on is a trailer, and those end here (RFC 9110 section 6.5.1).
         self.headers, self._fields = self._fields, []
         self._keep_alive = parser.should_keep_alive()
         self.head_done = True
+        self._head_bytes = 0
         self.complete = self._length == framing.NO_BODY
 
     def _judge_head(self, status: int) -> int:
@@ -313,6 +313,7 @@ class Connection(asyncio.Protocol):
         elif self._failure is None:
             self._chunks.append(body)
             self._held += len(body)
+            self._head_bytes = 0
 
     def on_message_complete(self) -> None:
         """The response is complete, as its framing says."""

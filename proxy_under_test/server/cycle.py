@@ -24,8 +24,6 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER for zero seconds: close() sends RS
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST = [CLOSE]  # the last field of a response whose connection must not go on
 
-LINGER_S = 1.0  # in which a client that still sends can read its response
-
 
 class Cycle:
     """What uvicorn's protocol and an ASGI application need of one exchange."""
@@ -42,7 +40,6 @@ class Cycle:
     _waiter: asyncio.Future[None] | None = None
     _news = False
     _continued = False
-    lingering = False
 
     def __init__(
         self,
@@ -126,6 +123,8 @@ class Cycle:
         if self._continued or self.body or not self.more_body or self.transport.is_closing():
             return False
         self._continued = True
+        if self.scope["http_version"] != "1.1":  # HTTP/1.0 would take it for the answer (RFC 9110 section 10.1.1)
+            return False
         return any(n == b"expect" and v.lower() == b"100-continue" for n, v in self.scope["headers"])
 
     async def send(self, message: Message) -> None:
@@ -201,20 +200,7 @@ class Cycle:
             return  # shorter than it said: run_asgi breaks it off
         self.response_complete = True
         self.tell()
-        if not self.keep_alive:
-            self._end_connection()
         self._on_complete()
-
-    def _end_connection(self) -> None:
-        if not self.more_body:
-            self.transport.close()
-            return
-        # Closing with bytes unread sends a reset, which may overtake the response (RFC 9112 section 9.6): say FIN,
-        # and throw away for a while what still comes.
-        self.lingering = True
-        self.transport.write_eof()
-        self.flow.resume_reading()
-        self._loop.call_later(LINGER_S, self.transport.close)
 
 
 def _nothing() -> None:

@@ -1,8 +1,11 @@
 """uvicorn's httptools protocol, with what it lacks for a proxy.
 
 What is added: the request target's exact bytes, limits on a head while it arrives and on the time it takes, errors
-in the application's envelope instead of plain text, and the cancelling of a request's task as soon as its client is
-gone.
+in the application's envelope instead of plain text, the cancelling of a request's task as soon as its client is gone,
+and bounds on what a client may ask without reading.
+
+Law: answers go out in the order of the requests (RFC 9112 section 9.3.2), so a refusal waits its turn; and the next
+request begins when the client has taken the answers before it.
 """
 
 from __future__ import annotations
@@ -20,9 +23,15 @@ from proxy_under_test.door import HEAD_BYTES, TARGET, Door
 from proxy_under_test.frontdoor import Limits
 from proxy_under_test.reply import FUSED, LEFT
 from proxy_under_test.server.cycle import App, Cycle
+from proxy_under_test.server.flow import Flow
 
 # Line ends, method and version come on top of what the limits count.
 HEAD_ALLOWANCE = 1_024
+
+# Requests that may wait behind the one that runs.  Of a connection with more of them no more are taken.
+QUEUED = 32
+
+LINGER_S = 1.0  # in which a client that still sends can read its response
 
 _EXTENSIONS: dict[str, dict[str, object]] = {FUSED: {}}
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
@@ -35,47 +44,63 @@ class ClientProtocol(HttpToolsProtocol):
     limits: ClassVar[Limits]
     header_timeout_s: ClassVar[float]
 
-    _head_bytes = 0
-    _in_head = True
+    _in_head = False
+    _head_bytes = 0  # received after the read in which the parser last got on: of a head, trailers, a chunk's line
+    _shared_bytes = 0  # of that read, which are partly of what came before
+    _read_bytes = 0  # of the read that is being parsed
+    _deaf = False  # whatever comes now is no request
     _head_timer: asyncio.TimerHandle | None = None
     _running: Cycle | None = None  # what the application works at
     _current: Cycle | None = None  # what the bytes that come belong to
     _idle_since: float | None = None
     _left_of_declined: int | None = None
+    _flow: Flow
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected."""
         super().connection_made(transport)
+        self.flow = self._flow = Flow(transport, self.loop, self.timeout_keep_alive)
         self._start_head_timer()
 
     def data_received(self, data: bytes) -> None:
         """Bytes of requests came."""
-        self._idle_since = None
-        if self._current is not None and self._current.lingering:
+        if self._deaf:
             return
         if self._left_of_declined is not None:
             self._read_by_length(data)
             return
-        if self._in_head:
-            self._head_bytes += len(data)
+        self._read_bytes = len(data)
+        self._head_bytes += self._read_bytes
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
         except httptools.HttpParserUpgrade as exc:
             self._decline_upgrade(data[exc.args[0] :])
-        if self._in_head and not self.transport.is_closing():
-            self._judge_partial_head()
+        if self._in_head:
+            if not self._deaf and not self.transport.is_closing():
+                self._judge_partial_head()
+        elif self._head_bytes > self.limits.headers + HEAD_ALLOWANCE and self._is_in_body():
+            self.send_400_response("a trailer section, or the line of a chunk, that does not end")
+
+    def _is_in_body(self) -> bool:
+        return self._current is not None and self._current.more_body
+
+    def _got_on(self) -> None:
+        self._head_bytes = 0
+        self._shared_bytes = self._read_bytes
 
     def on_message_begin(self) -> None:
         """A request begins."""
         self.url = b""
         self.headers = []
         self._in_head = True
+        self._idle_since = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One field of the head, or of a trailer that nobody reads."""
-        self.headers.append((name.lower(), value))
+        """One field of the head; those of a trailer nobody reads."""
+        if self._in_head:
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """A head is complete: start its request, or queue it behind the one before."""
@@ -83,6 +108,12 @@ class ClientProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+        if self._deaf:
+            return
+        if len(self.pipeline) == QUEUED and self._current is not None:
+            self._current.keep_alive = False  # its answer says that no later one comes
+            self._deaf = True
+            return
         parser = self.parser
         version = parser.get_http_version()
         cycle = Cycle(
@@ -93,21 +124,28 @@ class ClientProtocol(HttpToolsProtocol):
             keep_alive=version == "1.1" and parser.should_keep_alive(),
             on_complete=self.on_response_complete,
         )
-        self._head_bytes = 0
-        self.headers = []  # what comes now is a trailer, and must not look like part of the head
-        waits = self._current is not None and not self._current.response_complete
+        self.headers = []
+        self._got_on()
+        self._begin(cycle, self.door)  # the door is what the application would do first
+
+    def _begin(self, cycle: Cycle, app: App) -> None:
+        """Start a request, or queue it behind those that came before and whose answers are not taken yet."""
+        running = self._running
+        waits = self.flow.write_paused or (running is not None and not running.response_complete)
         self._current = cycle
         self.cycle = cast("Any", cycle)  # for what is left of uvicorn's own methods
-        if waits:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, cast("Any", self.door)))
-        else:
-            self._start_asgi_task(cycle, self.door)  # what the application would do first
+        if not waits:
+            self._start_asgi_task(cycle, app)
+            return
+        self.pipeline.appendleft((self.cycle, cast("Any", app)))
+        if len(self.pipeline) == QUEUED:
+            self._flow.hold()
 
     def on_body(self, body: bytes) -> None:
         """Bytes of the body, undone of chunks."""
+        self._got_on()
         cycle = self._current
-        if cycle is None or cycle.response_complete:
+        if cycle is None or not cycle.more_body or cycle.response_complete:
             return
         cycle.body += body
         if len(cycle.body) > HIGH_WATER_LIMIT:
@@ -116,8 +154,9 @@ class ClientProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is complete."""
+        self._got_on()
         cycle = self._current
-        if cycle is not None and not cycle.response_complete and not self.parser.should_upgrade():
+        if cycle is not None and cycle.more_body and not cycle.response_complete and not self.parser.should_upgrade():
             cycle.more_body = False
             cycle.tell()
 
@@ -128,7 +167,7 @@ class ClientProtocol(HttpToolsProtocol):
         this with every request, bodies included.
         """
         cycle = self._current
-        if cycle is None:
+        if cycle is None or self._deaf:
             return
         found = dict(cycle.scope["headers"])
         length = found.get(b"content-length", b"0")
@@ -150,18 +189,37 @@ class ClientProtocol(HttpToolsProtocol):
             cycle.tell()
 
     def on_response_complete(self) -> None:
-        """A response is out: start the next request, or wait for one."""
+        """A response is out: go on as soon as the client takes it."""
         self.server_state.total_requests += 1
-        if self.transport.is_closing() or (self._current is not None and self._current.lingering):
+        if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self._running is not None and not self._running.keep_alive:
+            self._end()
+        elif self.flow.write_paused:
+            self._flow.watch_unread()
+        else:
+            self._go_on()
+
+    def resume_writing(self) -> None:
+        """The client takes what was written: go on where that was waited for."""
+        super().resume_writing()
+        if self.transport.is_closing():
+            return
+        running = self._running
+        if running is not None and running.response_complete and running.keep_alive:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Start the next request, or wait for one."""
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
-        else:
+        elif not self._in_head:
             self._idle_since = self.loop.time()
             if self.timeout_keep_alive_task is None:
                 self._watch_idleness(self.timeout_keep_alive)
+        if not self.pipeline and not self._deaf:
+            self._flow.release()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close where nothing came for the whole time; one timer watches many requests, and is not set for each."""
@@ -172,7 +230,27 @@ class ClientProtocol(HttpToolsProtocol):
         if left > 0:
             self._watch_idleness(left)
         else:
-            self.transport.close()
+            self._flow.close()
+
+    def shutdown(self) -> None:
+        """The server stops: what was asked already is the last."""
+        if self.cycle is None or self.cycle.response_complete:
+            self._flow.close()
+        else:
+            self.cycle.keep_alive = False
+
+    def _end(self) -> None:
+        """The last response is out: close so that the client can read it."""
+        self._deaf = True
+        self.pipeline.clear()
+        if not self.flow.read_paused and not self._is_in_body():
+            self._flow.close()
+            return
+        # Closing with bytes unread sends a reset, which may overtake the response (RFC 9112 section 9.6): say FIN,
+        # and throw away for a while what still comes.
+        self.transport.write_eof()
+        self._flow.release()
+        self.loop.call_later(LINGER_S, self._flow.close)
 
     def _watch_idleness(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
@@ -185,6 +263,7 @@ class ClientProtocol(HttpToolsProtocol):
                 timer.cancel()
         self._head_timer = self.timeout_keep_alive_task = None
         self.pipeline.clear()
+        self._flow.stop()
         self.flow.resume_writing()
         running = self._running
         if running is not None and running.task is not None and not running.response_complete:
@@ -196,15 +275,7 @@ class ClientProtocol(HttpToolsProtocol):
         self.cycle = self.parser = None  # type: ignore[assignment]
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP; a request in progress (a broken body) is given up first."""
-        running = self._running
-        if running is not None and not running.response_complete:
-            running.disconnected = True
-            if running.task is not None:
-                running.task.cancel(*LEFT)
-            if running.response_started:
-                self.transport.abort()
-                return
+        """Answer what is no HTTP."""
         method = self.parser.get_method() if self._in_head else b""
         self._refuse(Cause.METHOD_NOT_ALLOWED if method == b"CONNECT" else Cause.BAD_REQUEST, msg)
 
@@ -228,7 +299,7 @@ class ClientProtocol(HttpToolsProtocol):
             "state": {},
             "extensions": _EXTENSIONS,
             TARGET: target,
-            HEAD_BYTES: self._head_bytes,
+            HEAD_BYTES: self._head_bytes + self._shared_bytes,
         }
 
     def _start_asgi_task(self, cycle: Any, app: App) -> None:
@@ -242,7 +313,7 @@ class ClientProtocol(HttpToolsProtocol):
         self._head_timer = self.loop.call_later(self.header_timeout_s, self._head_too_slow)
 
     def _judge_partial_head(self) -> None:
-        if self._head_timer is None and self._head_bytes:
+        if self._head_timer is None:
             self._start_head_timer()
         room = self.limits.headers + self.limits.target + HEAD_ALLOWANCE
         if not self.headers and len(self.url) > self.limits.target + HEAD_ALLOWANCE:
@@ -254,13 +325,26 @@ class ClientProtocol(HttpToolsProtocol):
         self._head_timer = None
         if self.transport.is_closing():
             return
-        if self._head_bytes:
+        if self.flow.read_paused:  # it is we who do not read on
+            self._start_head_timer()
+        elif self._in_head:
             self._refuse(Cause.HEADERS_TOO_SLOW, "")
         else:
-            self.transport.close()
+            self._flow.close()
 
     def _refuse(self, cause: Cause, detail: str) -> None:
-        """Answer with an error and close; nothing more is read from this connection."""
+        """Answer with an error, after what was asked before, and close; nothing more is read as a request.
+
+        A request whose own body is what is refused gets the error for its answer.
+        """
+        if self._deaf:
+            return
+        self._deaf = True
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        if self._is_in_body() and not self._give_up():
+            return
         scope = {
             "type": "http",
             "method": "-",
@@ -269,22 +353,33 @@ class ClientProtocol(HttpToolsProtocol):
             "headers": self.headers or [],
             TARGET: getattr(self, "url", b"") or b"-",
         }
-        cycle = Cycle(scope, self.transport, self.flow, self.loop, keep_alive=False, on_complete=_ignored)
-        self._current = cycle
-        self.cycle = cast("Any", cycle)
-        self.flow.pause_reading()
+        cycle = Cycle(
+            scope, self.transport, self.flow, self.loop, keep_alive=False, on_complete=self.on_response_complete
+        )
+        self._flow.hold()
 
         async def refuse(_: Any, __: Any, send: Any) -> None:
             await self.door.refuse(scope, send, Refusal(cause, detail))
 
-        self._start_asgi_task(cycle, refuse)
+        self._begin(cycle, refuse)
+
+    def _give_up(self) -> bool:
+        """Give up the request whose body was arriving; whether there is still something to answer."""
+        cycle = self._current
+        if cycle is None or cycle is not self._running:
+            self.pipeline.popleft()
+            return True
+        cycle.disconnected = True
+        if cycle.task is not None:
+            cycle.task.cancel(*LEFT)
+        if cycle.response_started:
+            self.transport.abort()
+            return False
+        self._running = None
+        return True
 
 
 def configured(door: Door, limits: Limits, header_timeout_s: float) -> type[ClientProtocol]:
     """The protocol class for one server."""
     attributes = {"door": door, "limits": limits, "header_timeout_s": header_timeout_s}
     return type("ConfiguredClientProtocol", (ClientProtocol,), attributes)
-
-
-def _ignored() -> None:
-    return None

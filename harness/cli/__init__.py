@@ -1,12 +1,14 @@
 """``errorpath``: the command line.
 
 Exit codes: 0 every promise kept, 1 a promise broken, 2 bad usage or settings (nothing was started), 3 the harness
-could not tell, 130 interrupted by Ctrl-C, 143 by SIGTERM (what was measured until then is written).
+could not tell (whatever nobody foresaw included), 130 interrupted by Ctrl-C, 143 by SIGTERM (what was measured until
+then is written).
 """
 
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 
 from harness.cli.signals import ended_by_signals
@@ -33,3 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `errorpath paths | head`
         sys.stderr.close()
         return 0
+    except Exception:  # noqa: BLE001  # the last resort: 1 would accuse the proxy of what is ours
+        traceback.print_exc()
+        print("errorpath: this is a fault of errorpath's own, and says nothing about the proxy", file=sys.stderr)
+        return 3

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from harness.cli.arguments import DOCUMENTED_PORTS
+from harness.cli.screen import Screen
 from harness.environment import wheels
 from harness.environment.servers import BINARY
 from harness.errors import HarnessError
@@ -52,7 +52,7 @@ def run(_arguments: argparse.Namespace) -> int:
     for finding in findings:
         mark = "[green]✓[/]" if finding.there else "[bold red]✗[/]" if finding.needed else "[dim]–[/]"
         table.add_row(mark, finding.name, finding.seen, finding.purpose)
-    Console(highlight=False).print(table)
+    Screen(highlight=False).print(table)
     return 3 if any(finding.needed and not finding.there for finding in findings) else 0
 
 

@@ -8,9 +8,8 @@ import sys
 from itertools import chain
 from pathlib import Path
 
-from rich.console import Console
-
 from harness.choices import Choices, link_latest, output_folder
+from harness.cli.screen import Screen
 from harness.errors import Interrupted, UsageError
 from harness.load import gates, schedule
 from harness.load.locust_process import Traffic, needed
@@ -41,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _load(arguments: argparse.Namespace) -> int:
     asked = _asked(arguments)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Screen(highlight=False, soft_wrap=True)
     data = run_load(asked, lambda what: console.print(f"· {what}", markup=False))
     if not asked.plan.choices.out:
         link_latest(asked.folder)

@@ -18,6 +18,7 @@ from harness.backend_process import LOGIN, Backend
 from harness.choices import Choices
 from harness.cli.arguments import DOCUMENTED_PORTS
 from harness.cli.keys import Keys
+from harness.cli.screen import Screen
 from harness.clock import Clock, poll_until
 from harness.environment.chosen import Environment
 from harness.environment.endpoints import for_worker
@@ -86,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check(ports)
     chosen = plan(Choices(target=arguments.target, env=arguments.env, speed="real"))
     _free(ports)
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     with ExitStack() as closing:
         board = _start(chosen, ports, closing, console)
         closing.callback(board.heal)

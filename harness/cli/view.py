@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from harness.cli.screen import Screen
 from harness.cli.watch import Watch
 from harness.errors import ErrorpathError, Interrupted
 from harness.plugin.session import RUN, Run
@@ -21,7 +22,7 @@ def followed(flags: list[str], slowest: int = 0) -> int:
 
     The ``slowest`` paths are listed at the end.
     """
-    view = View(Console(highlight=False, soft_wrap=False), slowest)
+    view = View(Screen(highlight=False, soft_wrap=False), slowest)
     try:
         code = pytest.main(flags, plugins=[view])
     finally:
@@ -63,7 +64,7 @@ class View:
             self._console.print(f"cannot read {report.nodeid}:\n{report.longreprtext}", markup=False)
 
     def pytest_internalerror(self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
-        """Keep what ended the run; `close` raises it."""
+        """Keep what ended the run; `outcome` raises it."""
         self._error = excinfo.value
         if not isinstance(excinfo.value, ErrorpathError):
             self._console.print(str(excrepr), markup=False)
@@ -88,7 +89,7 @@ class View:
                 standards_view(self._data, self._console)
                 for line in durations(self._data, self._slowest):
                     self._console.print(line, soft_wrap=True)
-            self._console.print(closing_line(self._data, self._run.folder))
+            self._console.print(closing_line(self._data, self._run.folder, self._run.lost))
             code = int(self._data["exit"])
         if self._interrupted is not None:
             raise self._interrupted

@@ -1,4 +1,8 @@
-"""What a person sees while a check runs."""
+"""What a person sees while a check runs.
+
+On a terminal one block shows what each worker checks, what it waits for and why; elsewhere (CI, a pipe) each
+finished path is a line, and every 10 s one says what is still awaited.
+"""
 
 from __future__ import annotations
 

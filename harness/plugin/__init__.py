@@ -147,4 +147,4 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             terminalreporter.write_line(
                 f"{path['verdict']} {path['id']}: expected {path['expected']}, got {path['actual']}"
             )
-    terminalreporter.write_line(f"errorpath: results in {run.folder}")
+    terminalreporter.write_line(f"errorpath: {run.lost or f'results in {run.folder}'}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,7 @@ class Run:
     results: Results
     progress: Path
     started: float = field(default_factory=time.monotonic)
+    lost: str = ""  # why the results could not be written
 
     @classmethod
     def start(cls, choices: Choices) -> Run:
@@ -81,10 +83,20 @@ class Run:
         )
 
     def write(self) -> dict[str, Any]:
-        """Write the results; returns the data of ``results.json``."""
+        """Write the results; returns the data of ``results.json``.
+
+        Where they cannot be written (the disk is full, the folder was removed) that is said, a run without a
+        failure ends with 3, and the verdicts are there all the same.
+        """
         self.results.wall_s = time.monotonic() - self.started
-        data = self.results.write(self.folder)
-        write_junit(data, self.folder)
+        try:
+            data = self.results.write(self.folder)
+            write_junit(data, self.folder)
+        except OSError as exc:
+            self.lost = f"{self.folder}: the results cannot be written ({exc.strerror})"
+            print(f"errorpath: {self.lost}", file=sys.stderr)
+            self.results.troubled = True
+            return self.results.to_json()
         if not self.plan.choices.out:
             link_latest(self.folder)
         return data

@@ -1,8 +1,4 @@
-"""A run on the terminal: live lines while it goes, a table at the end.
-
-On a terminal one block shows what each worker checks, what it waits for and why; elsewhere (CI, a pipe) each
-finished path is a line, and every 10 s one says what is still awaited.
-"""
+"""The lines of a run on the terminal: one for each finished path, the table at the end, the last line."""
 
 from __future__ import annotations
 
@@ -64,10 +60,10 @@ def _in_full(path: Mapping[str, Any]) -> Text:
     return told
 
 
-def closing_line(results: Mapping[str, Any], folder: object) -> Text:
-    """The last line: the counts, the time, and where the results are."""
+def closing_line(results: Mapping[str, Any], folder: object, lost: str = "") -> Text:
+    """The last line: the counts, the time, and where the results are, or why they are ``lost``."""
     summary = results["summary"]
     counts = ", ".join(f"{count} {verdict}" for verdict, count in summary.items() if count)
     style = "green" if results["exit"] == 0 else "bold red" if results["exit"] == 1 else "bold magenta"
-    how = f"in {results['wall_s']:.1f} s at speed {results['speed']:g}; results in {folder}"
+    how = f"in {results['wall_s']:.1f} s at speed {results['speed']:g}; {lost or f'results in {folder}'}"
     return Text(f"{counts or 'nothing was checked'} {how}", style=style)

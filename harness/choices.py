@@ -104,14 +104,16 @@ def _similar(path: str) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def paths_in(text: str) -> tuple[str, ...]:
-    """The ids in the text of ``--only``, where a family stands for all of its own.
+def paths_in(text: str | None) -> tuple[str, ...]:
+    """The ids in the text of ``--only``, where a family stands for all of its own; none where it was not given.
 
     UsageError for a text without one: it must not mean all of them.
     """
+    if text is None:
+        return ()
     words = [word.strip() for word in text.split(",") if word.strip()]
     ids = tuple(dict.fromkeys(path for word in words for path in _family(word) or [word]))
-    if text and not ids:
+    if not ids:
         raise UsageError(f"--only {text!r}: names no error path; `errorpath paths` lists them")
     return ids
 
@@ -150,11 +152,18 @@ def writable(folder: Path) -> Path:
 
 
 def link_latest(folder: Path) -> None:
-    """Let ``reports/latest`` lead to ``folder``, from one moment to the next."""
+    """Let ``reports/latest`` lead to ``folder``, from one moment to the next.
+
+    Where that cannot be (a folder has the name, or the disk is full) there is none: a run is not lost for a link.
+    """
     fresh = folder.parent / f".latest-{os.getpid()}"
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(folder.name, target_is_directory=True)
-    fresh.replace(folder.parent / "latest")
+    with contextlib.suppress(OSError):
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(folder.name, target_is_directory=True)
+        try:
+            fresh.replace(folder.parent / "latest")
+        except OSError:
+            fresh.unlink()
 
 
 def add_choices(add_option: Callable[..., object], without: Sequence[str] = ()) -> None:
@@ -169,7 +178,7 @@ def add_choices(add_option: Callable[..., object], without: Sequence[str] = ()) 
     add("--origin-port", default=None, type=int, help="the port on 127.0.0.1 that the proxy at --url forwards to")
     add("--env", default="embedded", help="where PostgreSQL and Redis come from: embedded or containers")
     add("--toxiproxy", default="embedded", help="who serves the links: embedded, binary, container or HOST:PORT")
-    add("--only", default="", help="check only these error paths, or families of them: ID[,ID…]")
+    add("--only", default=None, help="check only these error paths, or families of them: ID[,ID…]")
     add("--speed", default="auto", help="target seconds per second: a number, auto (20 where possible) or real")
     add("--seed", default=1, type=int, help="the seed of everything random")
     add("--out", default=None, help="folder of the results (default: reports/<time>-<target>)")

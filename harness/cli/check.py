@@ -43,7 +43,7 @@ def _workers(asked: str, chosen: Plan) -> list[str]:
     """
     choices = chosen.choices
     if asked != "auto":
-        if not asked.isdigit():
+        if not asked.isdecimal():
             raise UsageError(f"-n {asked}: write a number of workers, 0 for none, or auto")
         workers = int(asked)
         choices.check_workers(workers)

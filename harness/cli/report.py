@@ -30,7 +30,11 @@ def _read(folders: Sequence[Path]) -> list[tuple[Path, Mapping[str, Any]]]:
 
 def _results(folder: Path) -> Path:
     path = folder / saved.NAME
-    if not path.exists() and (folder / CHECKED).exists():
+    try:
+        checked = not path.exists() and (folder / CHECKED).exists()
+    except OSError as exc:  # a folder that we may not look into, a name that is too long
+        raise UsageError(f"{path}: cannot be read ({exc.strerror})") from exc
+    if checked:
         raise UsageError(
             f"{folder / CHECKED}: a page is drawn of a load run only, from {saved.NAME}, and there is none beside it"
         )

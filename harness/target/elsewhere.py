@@ -68,4 +68,6 @@ def why_not_connect(host: str, port: int) -> str | None:
         socket.create_connection((host, port), ANSWER_S).close()
     except OSError as exc:
         return exc.strerror or str(exc)
+    except UnicodeError:  # "a..b", or a part of more than 63 letters
+        return "no host can have this name"
     return None

@@ -143,8 +143,11 @@ def names() -> list[str]:
 
 def _find(name_or_path: str) -> Path:
     for path in (TARGETS / f"{name_or_path}.toml", Path(name_or_path)):
-        if path.is_file():
-            return path.resolve()
+        try:
+            if path.is_file():
+                return path.resolve()
+        except OSError as exc:  # a folder that we may not look into, a name that is too long
+            raise UsageError(f"--target {name_or_path}: cannot be read: {exc.strerror}; name another file") from exc
     close = difflib.get_close_matches(name_or_path, names(), 1)
     meant = f"; did you mean {close[0]}?" if close else ""
     raise UsageError(

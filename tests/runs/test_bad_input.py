@@ -25,17 +25,22 @@ REFUSED: list[tuple[str, str, str]] = [
     ("check --only timeout-silnt", "--only timeout-silnt", "did you mean timeout-silent?"),
     ("check --only cors-allowed,nothing", "--only nothing", "`errorpath paths` lists them"),
     ("check --only ,", "--only ','", "`errorpath paths` lists them"),
+    ("check --only=", "--only ''", "`errorpath paths` lists them"),
+    ("check --target " + "n" * 300, "--target nnn", "cannot be read: File name too long; name another file"),
+    ("report " + "n" * 300, "nnn/load.json", "cannot be read (File name too long)"),
     ("check --env moon", "--env moon", "choose one of embedded"),
     ("check --toxiproxy moon", "--toxiproxy moon", "choose one of embedded"),
     ("check --speed 0", "--speed 0", "write a number from 1 to 100, auto or real"),
     ("check --speed nan", "--speed nan", "write a number from 1 to 100, auto or real"),
     ("check --speed fast", "--speed fast", "write a number from 1 to 100, auto or real"),
     ("check -n abc", "-n abc", "write a number of workers, 0 for none, or auto"),
+    ("check -n ²", "-n ²", "write a number of workers, 0 for none, or auto"),
     ("check -n -1", "-n -1", "write a number of workers, 0 for none, or auto"),
     ("check --seed one", "--seed", "invalid int value: 'one'"),
     ("check --url http://127.0.0.1:9", "--url", "--origin-port belong together"),
     ("check --origin-port 9", "--origin-port", "belong together"),
     ("check --url localhost:8080 --origin-port 9000", "--url localhost:8080", "write it as http://HOST:PORT"),
+    ("check --url http://a..b:80 --origin-port {free}", "--url http://a..b:80", "or correct the address"),
     ("check --url http://127.0.0.1:8080 --origin-port 70000", "--origin-port 70000", "write a port between 1 and"),
     ("check --url http://127.0.0.1:8080 --origin-port abc", "--origin-port", "invalid int value: 'abc'"),
     ("check --url http://127.0.0.1:9 --origin-port 9 -n 2", "--url", "checked by one worker; use -n 0"),
@@ -45,6 +50,10 @@ REFUSED: list[tuple[str, str, str]] = [
     ("check --out /dev/null/below", "--out /dev/null/below", "name a folder that can be written"),
     ("check --out /proc/below", "--out /proc/below", "name a folder that can be written"),
 ]
+
+
+def free() -> str:
+    return str(ports.choose())
 
 
 def refused(arguments: list[str], cwd: Path) -> str:
@@ -69,12 +78,12 @@ def refused(arguments: list[str], cwd: Path) -> str:
     return ended.stderr
 
 
-@pytest.mark.parametrize(("arguments", "names", "advice"), REFUSED, ids=[row[0] for row in REFUSED])
+@pytest.mark.parametrize(("arguments", "names", "advice"), REFUSED, ids=[row[0][:60] for row in REFUSED])
 def test_a_bad_choice_is_named_and_nothing_is_started(
     tmp_path: Path, arguments: str, names: str, advice: str
 ) -> None:
     """Exit code 2, one message with the choice and what to do, and not even a folder for results."""
-    message = refused(arguments.split(), tmp_path)
+    message = refused(arguments.replace("{free}", free()).split(), tmp_path)
 
     assert names in message
     assert advice in message
@@ -129,10 +138,6 @@ def taken() -> Iterator[str]:
     """A port on which somebody listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield str(server.getsockname()[1])
-
-
-def free() -> str:
-    return str(ports.choose())
 
 
 def test_a_proxy_that_is_not_there_is_no_run(tmp_path: Path) -> None:

@@ -70,7 +70,8 @@ def _round(rounds: Rounds, run: RunDirectory, given: argparse.Namespace, number:
     seed = given.seed + number - 1
     command = [sys.executable, "-m", "pytest", "scenarios", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
     command += ["-p", "tests.soak.shuffled", "-n", str(given.workers), "--dist", "worksteal"]
-    command += ["--speed", given.speed, "--seed", str(seed), "--out", str(out), "--only", given.only]
+    command += ["--speed", given.speed, "--seed", str(seed), "--out", str(out)]
+    command += ["--only", given.only] if given.only else []
     began = now()
     said = _said(command, run)
     results = out / "results.json"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.clock import now
-from harness.errors import HarnessError, Interrupted
+from harness.errors import HarnessError
 from harness.faults.canary import connect_outcome
 from harness.load.attempts import attempts
 from harness.load.cpu import Meter
@@ -33,7 +33,6 @@ class Passage:
     attempts: Attempts
     cpu: Meter
     stuck: int | None = None
-    troubles: list[str] = field(default_factory=list)
 
     @property
     def ended(self) -> float:
@@ -58,7 +57,7 @@ class Passing:
         self._stuck: int | None = None
 
     def go(self, say: Callable[[str], None]) -> None:
-        """All of it.  HarnessError when a part of it is lost; faults are healed and Locust has ended by then."""
+        """All of it.  HarnessError when a part of it is lost; whatever ends it, faults are healed and Locust has ended."""
         self._say = say
         try:
             self._locust.await_users()
@@ -66,7 +65,7 @@ class Passing:
             self._meter.read()
             self._say("waiting for what is under way: at most 31 s")
             self._stuck = self._locust.end()
-        except (HarnessError, Interrupted):
+        except BaseException:
             self._meter.read()
             self._locust.leave()
             raise
@@ -98,7 +97,7 @@ class Passing:
 
     def _watch_target(self) -> None:
         target = self._system.target
-        if target.started_by_us:
+        if target.started:
             if not target.process.alive():
                 raise HarnessError(
                     f"{target.file.name} died under load: it exited with {target.process.exit_code()}; "

@@ -17,7 +17,7 @@ from harness.contract.catalogue import ErrorPath
 from harness.environment.chosen import Environment
 from harness.environment.endpoints import Endpoints
 from harness.environment.rundir import RunDirectory
-from harness.errors import HarnessError, Interrupted
+from harness.errors import ErrorpathError, Interrupted
 from harness.load.gates import Gate
 from harness.load.locust_process import Traffic
 from harness.load.passage import Passing
@@ -28,7 +28,6 @@ from harness.progress import Progress
 from harness.stack import Stack
 from harness.system import System
 
-EXIT_INTERRUPTED = 130  # by Ctrl-C and by SIGTERM alike
 SESSIONS = 20  # of the API with PostgreSQL: the limit that is looked for is to be another one
 PATH = ErrorPath("load", "S", "load", "load", "load while faults come and go", "the gates hold")
 
@@ -48,7 +47,8 @@ class LoadPlan:
 def run(asked: LoadPlan, say: Callable[[str], None]) -> dict[str, Any]:
     """Do all of it; the data of ``load.json``.
 
-    Raises EnvironmentUnavailable or Interrupted when it ended before there was anything to measure.
+    Raises EnvironmentUnavailable or Interrupted when it ended before there was anything to measure.  What nobody
+    foresaw is raised again once what was measured is written.
     """
     began = now()
     say("starting PostgreSQL, Redis, the links, the backend and the proxy")
@@ -58,10 +58,15 @@ def run(asked: LoadPlan, say: Callable[[str], None]) -> dict[str, Any]:
         results = LoadResults(_about(asked, endpoints), asked.traffic, asked.gates)
         try:
             _passages(asked, system, results, say)
-        except Interrupted:
-            results.ended_by = EXIT_INTERRUPTED
-        except HarnessError as exc:
+        except Interrupted as exc:
+            results.ended_by = exc.exit_code
+        except ErrorpathError as exc:
             results.troubles.append(str(exc))
+        except BaseException as exc:
+            results.troubles.append(f"{type(exc).__name__}: {exc}")
+            results.wall_s = now() - began
+            results.write(asked.folder)
+            raise
         results.wall_s = now() - began
         return results.write(asked.folder)
 

@@ -63,11 +63,6 @@ class RunningTarget:
         return self.url + self.file.routes.base.rstrip("/")
 
     @property
-    def started_by_us(self) -> bool:
-        """Whether there is a process of ours; else it was only reached."""
-        return self._process is not None
-
-    @property
     def process(self) -> Owned:
         """The process that was started."""
         if self._process is None:

@@ -63,10 +63,12 @@ def fork_of(run_id: str, *words: str) -> psutil.Process:
     return process_of(run_id, *words).children()[0]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_load_tells_what_was_measured(number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_an_interrupted_load_tells_what_was_measured(number: int, code: int, word: str) -> None:
     """
-    Ctrl-C and SIGTERM heal the fault, write load.json and Locust's files, exit with 130, and leave nothing.
+    Ctrl-C and SIGTERM heal the fault, write load.json and Locust's files, exit with 130 and 143, and leave nothing.
     """
     with broken() as run:
         run_id = run.run_id
@@ -74,16 +76,16 @@ def test_an_interrupted_load_tells_what_was_measured(number: int) -> None:
 
         os.kill(run.process.pid, number)
 
-        assert 130 == run.ended(), run.said
+        assert code == run.ended(), run.said
         leaves_nothing(run, run_id)
         data = loaded(run)
         phases = {phase["name"]: phase["paths"][0]["requests"] for phase in data["phases"]}
-        assert 130 == data["exit"]
+        assert code == data["exit"]
         assert {"warm-up", "slow", "refused"} == set(phases)
         assert all(count > 0 for count in phases.values())
         assert all(window["to_s"] is not None and window["witnessed"] for window in data["windows"])
         assert (run.out / "locust.html").exists()
-        assert "errorpath: interrupted" == run.said.splitlines()[-1]
+        assert f"errorpath: {word}" == run.said.splitlines()[-1]
         assert "Traceback" not in run.said
 
 

@@ -27,6 +27,7 @@ FIRST_LINE = {
     1: ("broken", "A gate is broken"),
     3: ("unknown", "Nothing can be said"),
     130: ("unknown", "Interrupted"),
+    143: ("unknown", "Terminated"),
 }
 
 

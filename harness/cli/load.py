@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from itertools import chain
 from pathlib import Path
 
+from harness import program
 from harness.choices import Choices, link_latest, output_folder
 from harness.cli.screen import Screen
-from harness.errors import Interrupted, UsageError
+from harness.errors import Interrupted, Terminated, UsageError
 from harness.load import gates, schedule
 from harness.load.locust_process import Traffic, needed
-from harness.load.run import EXIT_INTERRUPTED, LoadPlan
+from harness.load.run import LoadPlan
 from harness.load.run import run as run_load
 from harness.load.terminal import summary
 from harness.plan import Plan, plan
 from harness.report.page import load_page
 
 MOST_USERS, MOST_PER_S, MOST_WORKERS = 10_000, 100_000.0, 64
-LONGEST_S = 24 * 3600.0
 FLAGS = (
     *("target", "url", "origin_port", "env", "toxiproxy", "users", "rate", "model"),
     *("duration", "schedule", "gates", "workers", "processes", "seed"),
@@ -28,17 +27,7 @@ FLAGS = (
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Load, show and write; returns the exit code."""
-    try:
-        code = _load(arguments)
-    except Interrupted:  # before there was anything to measure
-        code = EXIT_INTERRUPTED
-    if code == EXIT_INTERRUPTED:
-        print("errorpath: interrupted", file=sys.stderr)
-    return code
-
-
-def _load(arguments: argparse.Namespace) -> int:
+    """Load, show and write; returns the exit code.  Raises what ended it early, once that is done."""
     asked = _asked(arguments)
     console = Screen(highlight=False, soft_wrap=True)
     data = run_load(asked, lambda what: console.print(f"· {what}", markup=False))
@@ -46,6 +35,9 @@ def _load(arguments: argparse.Namespace) -> int:
         link_latest(asked.folder)
     load_page.write(data, asked.folder)
     summary(data, asked.folder, console)
+    ended = next((kind for kind in (Interrupted, Terminated) if kind.exit_code == data["exit"]), None)
+    if ended is not None:
+        raise ended
     return int(data["exit"])
 
 
@@ -56,7 +48,7 @@ def _asked(arguments: argparse.Namespace) -> LoadPlan:
     phases = schedule.load_schedule(Path(arguments.schedule or schedule.DEFAULT))
     wanted = gates.load_gates(Path(arguments.gates or gates.DEFAULT), phases)
     if arguments.duration is not None:
-        phases = phases.lasting(_within("--duration", arguments.duration, 5.0, LONGEST_S))
+        phases = phases.lasting(_within("--duration", arguments.duration, 5.0, schedule.LONGEST_S))
     traffic = _traffic(arguments)
     chosen.check_there()
     folder = output_folder(chosen.choices, chosen.target.name)
@@ -69,7 +61,7 @@ def _command(arguments: argparse.Namespace, chosen: Plan) -> str:
     given |= {name: given[name] and Path(given[name]).resolve() for name in ("schedule", "gates")}
     given |= {name: given[name] or None for name in ("workers", "processes")}
     flags = [[f"--{name.replace('_', '-')}", str(value)] for name, value in given.items() if value is not None]
-    return shlex.join(["errorpath", "load", *chain.from_iterable(flags)])
+    return shlex.join([*program.words(), "load", *chain.from_iterable(flags)])
 
 
 def _traffic(arguments: argparse.Namespace) -> Traffic:

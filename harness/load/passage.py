@@ -57,7 +57,7 @@ class Passing:
         self._stuck: int | None = None
 
     def go(self, say: Callable[[str], None]) -> None:
-        """All of it.  HarnessError when a part of it is lost; whatever ends it, faults are healed and Locust has ended."""
+        """All of it.  HarnessError when a part is lost; faults are healed and Locust has ended, whatever ends it."""
         self._say = say
         try:
             self._locust.await_users()

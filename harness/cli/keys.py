@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import select
+import os
 import sys
 import termios
 import threading
@@ -31,5 +31,4 @@ class Keys:
         """The next key; without a terminal it never comes, and only a signal ends the wait."""
         if not self.readable:
             threading.Event().wait()
-        select.select([sys.stdin], [], [])
-        return sys.stdin.read(1)
+        return os.read(sys.stdin.fileno(), 1).decode("ascii", "replace") or "q"  # past the end nobody presses any

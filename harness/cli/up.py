@@ -19,21 +19,18 @@ from harness.choices import Choices
 from harness.cli.arguments import DOCUMENTED_PORTS
 from harness.cli.keys import Keys
 from harness.cli.screen import Screen
-from harness.clock import Clock, poll_until
+from harness.clock import Clock
 from harness.environment.chosen import Environment
 from harness.environment.endpoints import for_worker
 from harness.environment.rundir import RunDirectory
-from harness.errors import HarnessError, UsageError
+from harness.errors import Interrupted, UsageError
 from harness.faults import Fault
 from harness.faults.link import AnswerLost, AnswerReset, BlackHole, Latency, Refused
 from harness.plan import Plan, plan
 from harness.target.elsewhere import check_port, why_not_listen
-from harness.target.launch import spawn
+from harness.target.launch import serve
 from harness.target.speed import promised_settings
 from harness.toxiproxy.client import Link, LinkServer
-from harness.traffic.client import Client
-
-START_S = 30.0
 
 FAULTS: dict[str, tuple[str, Fault]] = {
     "1": ("the backend refuses", Refused()),
@@ -82,16 +79,20 @@ class Switchboard:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Start the stack, say where it is, obey keys until Ctrl-C or ``q``."""
+    """Start the stack, say where it is, obey keys until ``q``; raises Interrupted when a signal ends it."""
     ports = {hop: getattr(arguments, f"{hop}_port") for hop in DOCUMENTED_PORTS}
     _check(ports)
     chosen = plan(Choices(target=arguments.target, env=arguments.env, speed="real"))
     _free(ports)
     console = Screen(highlight=False)
-    with ExitStack() as closing:
-        board = _start(chosen, ports, closing, console)
-        closing.callback(board.heal)
-        _obey(board, console)
+    try:
+        with ExitStack() as closing:
+            board = _start(chosen, ports, closing, console)
+            closing.callback(board.heal)
+            _obey(board, console)
+    except Interrupted:
+        console.print("stopped; nothing is left")
+        raise
     console.print("stopped; nothing is left")
     return 0
 
@@ -155,7 +156,7 @@ def _link(server: LinkServer, ports: dict[str, int], hop: str, upstream: str) ->
 
 def _start_proxy(chosen: Plan, ports: dict[str, int], directory: RunDirectory, console: Console) -> None:
     console.print(f"starting {chosen.target.name} …")
-    process = spawn(
+    serve(
         chosen.target,
         port=ports["proxy"],
         upstream=f"http://localhost:{ports['upstream']}",
@@ -163,14 +164,6 @@ def _start_proxy(chosen: Plan, ports: dict[str, int], directory: RunDirectory, c
         clock=chosen.clock,
         settings=promised_settings(chosen.target, chosen.contract),
     )
-    with Client(f"http://127.0.0.1:{ports['proxy']}{chosen.target.routes.base}") as client:
-
-        def served() -> bool:
-            if not process.alive():
-                raise HarnessError(f"{chosen.target.name} did not start:\n{process.last_words()}")
-            return client.get("/health").status == 200
-
-        poll_until(served, within_s=START_S, what=f"{chosen.target.name} to serve")
 
 
 def _obey(board: Switchboard, console: Console) -> None:

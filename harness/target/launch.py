@@ -16,9 +16,9 @@ from harness.environment.rundir import RunDirectory
 from harness.errors import HarnessError
 from harness.target import elsewhere, placeholders, speed
 from harness.target.files import TargetFile
-from harness.target.running import LOOPBACK, RunningTarget, Socket
+from harness.target.running import LOOPBACK, RunningTarget
 
-__all__ = ["RunningTarget", "Socket", "launch", "reach", "spawn"]
+__all__ = ["RunningTarget", "launch", "reach", "serve", "spawn"]
 
 START_S = 60.0  # a framework that compiles at its first request may take that long; ours takes 0.5 s
 ANSWER_S = 5.0
@@ -77,6 +77,19 @@ def spawn(
 ) -> Owned:
     """Start ``target`` on ``port`` and do not wait: for what it does when it cannot start."""
     return _start(_Orders(target, upstream, run, clock, settings or {}, extra_env or {}), port)
+
+
+def serve(
+    target: TargetFile,
+    *,
+    port: int,
+    upstream: str,
+    run: RunDirectory,
+    clock: Clock,
+    settings: Mapping[str, object] | None = None,
+) -> Owned:
+    """`launch` on a port of one's own; the process."""
+    return _serving(_Orders(target, upstream, run, clock, settings or {}, {}), port)
 
 
 def reach(target: TargetFile, *, url: str, origin_port: int) -> RunningTarget:

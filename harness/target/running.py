@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,6 @@ from harness.target.files import TargetFile
 
 LOOPBACK = "127.0.0.1"
 Begin = Callable[[Mapping[str, object], Mapping[str, str]], Owned]
-
-
-@dataclass(frozen=True)
-class Socket:
-    """An internet socket of the target: addresses as HOST:PORT (``remote`` is empty for a listener), TCP state."""
-
-    local: str
-    remote: str
-    state: str
 
 
 class RunningTarget:
@@ -111,14 +101,6 @@ class RunningTarget:
                     found.append(str(descriptor.readlink()))
         return found
 
-    def open_sockets(self) -> list[Socket]:
-        """The internet sockets of the process and all its children."""
-        found = []
-        for process in self._family():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                found += [_socket(row) for row in process.net_connections("inet")]
-        return found
-
     def restart(
         self, settings: Mapping[str, object] | None = None, extra_env: Mapping[str, str] | None = None
     ) -> None:
@@ -152,11 +134,3 @@ def _decoded(line: str) -> dict[str, Any] | str:
     except ValueError:
         return line
     return value if isinstance(value, dict) else line
-
-
-def _socket(row: Any) -> Socket:
-    return Socket(
-        local=f"{row.laddr.ip}:{row.laddr.port}" if row.laddr else "",
-        remote=f"{row.raddr.ip}:{row.raddr.port}" if row.raddr else "",
-        state=row.status,
-    )

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 
 from harness.clock import Clock
@@ -138,13 +137,12 @@ def test_output_is_decoded_line_by_line(target_of: Write, run: RunDirectory) -> 
 
 
 def test_what_a_target_holds_can_be_measured(target_of: Write, run: RunDirectory) -> None:
-    """Memory and sockets are those of its processes."""
+    """Memory is that of its processes."""
     target = launch(target_of(), upstream=UPSTREAM, run=run, clock=Clock(1))
 
-    resident, sockets = target.resident_bytes(), target.open_sockets()
+    resident = target.resident_bytes()
     target.stop()
     assert 5 << 20 < resident < 200 << 20
-    assert (f"127.0.0.1:{target.port}", psutil.CONN_LISTEN) in [(each.local, each.state) for each in sockets]
     with pytest.raises(HarnessError, match="has gone"):
         target.resident_bytes()
 

@@ -8,12 +8,10 @@ import importlib.util
 import os
 import platform
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.table import Table
 
@@ -22,14 +20,10 @@ from harness.cli.screen import Screen
 from harness.environment import wheels
 from harness.environment.servers import BINARY
 from harness.errors import HarnessError
+from harness.target.elsewhere import why_not_listen
 from harness.traffic.refusals import Refusals
 
 ANSWER_S = 5.0
-LIBFAKETIME = (
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
-    "/usr/lib/faketime/libfaketime.so.1",
-)
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,6 @@ def _findings() -> Iterator[Finding]:
     counted = Refusals.available()
     seen = "sock_diag announces them" if counted else "not on this system: they are inferred from their timing"
     yield Finding("refused connects", counted, seen, "counting tries against a closed port")
-    yield _libfaketime()
     yield _locust()
     yield _docker()
     yield _toxiproxy()
@@ -87,16 +80,9 @@ def _wheel(name: str, find: Callable[[], wheels.Wheel]) -> Finding:
     return Finding(name, there, seen, "the embedded environment", needed=True)
 
 
-def _libfaketime() -> Finding:
-    found = next((path for path in LIBFAKETIME if Path(path).exists()), None)
-    return Finding(
-        "libfaketime", found is not None, found or "not found (Debian: faketime)", "speeding up any program"
-    )
-
-
 def _locust() -> Finding:
     there = importlib.util.find_spec("locust") is not None
-    seen = f"Locust {importlib.metadata.version('locust')}" if there else "pip install 'errorpath[load]'"
+    seen = f"Locust {importlib.metadata.version('locust')}" if there else "pip install -e '.[load]' in the checkout"
     return Finding("Locust", there, seen, "errorpath load")
 
 
@@ -105,13 +91,15 @@ def _docker() -> Finding:
     version = _said(client, "version", "--format", "{{.Server.Version}}") if client else None
     seen = f"daemon {version}" if version else "client only: no daemon answers" if client else "not found"
     library = importlib.util.find_spec("testcontainers") is not None
-    seen += "" if library else "; testcontainers is missing"
-    return Finding("Docker", bool(version), seen, "--env containers")
+    seen += "" if library else "; testcontainers is missing (pip install -e '.[containers]' in the checkout)"
+    return Finding("Docker", bool(version) and library, seen, "--env containers")
 
 
 def _toxiproxy() -> Finding:
-    path = os.environ.get(BINARY) or shutil.which("toxiproxy-server")
-    return Finding("toxiproxy-server", path is not None, path or "not on PATH", "--toxiproxy binary")
+    named = os.environ.get(BINARY)
+    path = shutil.which(named or "toxiproxy-server")
+    missing = f"{BINARY} is {named}, and no program is there" if named else "not on PATH"
+    return Finding("toxiproxy-server", path is not None, path or missing, "--toxiproxy binary")
 
 
 def _program(name: str, purpose: str) -> Finding:
@@ -128,11 +116,6 @@ def _said(*command: str) -> str | None:
 
 
 def _port(port: int, purpose: str) -> Finding:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            seen = f"taken (lsof -i :{port} tells by whom)"
-            return Finding(f"port {port}", False, seen, f"errorpath up: {purpose}")
-    return Finding(f"port {port}", True, "free", f"errorpath up: {purpose}")
+    trouble = why_not_listen(port)
+    seen = f"{trouble} (lsof -i :{port} tells who holds it)" if trouble else "free"
+    return Finding(f"port {port}", trouble is None, seen, f"errorpath up: {purpose}")

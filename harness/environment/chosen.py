@@ -81,7 +81,8 @@ class Environment:
             from harness.environment.containers import Containers  # takes 0.4 s, and testcontainers is an extra
         except ModuleNotFoundError as exc:
             raise EnvironmentUnavailable(
-                f"containers need testcontainers ({exc}); pip install 'errorpath[containers]', or choose embedded"
+                f"containers need testcontainers ({exc}); pip install -e '.[containers]' in the checkout, "
+                "or choose embedded"
             ) from exc
 
         containers = Containers(data=data, toxiproxy=toxiproxy)

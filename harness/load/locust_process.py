@@ -44,7 +44,7 @@ class Traffic:
 def needed() -> None:
     """Raise UsageError where Locust is not installed; it is not imported, for that changes the process."""
     if importlib.util.find_spec("locust") is None:
-        raise UsageError("errorpath load needs Locust, which is not installed; pip install 'errorpath[load]'")
+        raise UsageError("errorpath load needs Locust, which is missing; pip install -e '.[load]' in the checkout")
 
 
 class Locust:

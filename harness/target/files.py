@@ -1,7 +1,7 @@
 """The target file: how a proxy is started, where its routes are, how its promises are set, what it promises.
 
-Read strictly: an unknown key, a wrong type or a placeholder that does not exist is a UsageError that names file and
-key.  The ``[contract]`` table is handed on as it is; `harness.contract.model` reads it.
+Read strictly: an unknown key, a wrong type or, except in ``files``, a placeholder that does not exist is a UsageError
+that names file and key.  The ``[contract]`` table is handed on as it is; `harness.contract.model` reads it.
 """
 
 from __future__ import annotations

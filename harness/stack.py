@@ -124,12 +124,8 @@ class Stack:
         self._closing.callback(backend.stop)
         return backend
 
-    @property
-    def backend_link(self) -> Link:
-        """Proxy → backend; for a proxy that was started elsewhere, its one link leads there for a while."""
-        return self._link_to(self.backend)
-
     def _link_to(self, backend: Backend) -> Link:
+        """Proxy → backend; for a proxy that was started elsewhere, its one link leads there for a while."""
         upstream = f"127.0.0.1:{backend.port}"
         if self.plan.choices.url is not None:
             self.origin_link.point_at(upstream)

@@ -57,7 +57,7 @@ def _workers(asked: str, chosen: Plan) -> list[str]:
 
 
 def _pytest_arguments(choices: Choices) -> list[str]:
-    flags = [str(SCENARIOS), "-p", "no:terminal", "-p", "no:cacheprovider"]
+    flags = [str(SCENARIOS), "-p", "harness.plugin", "-p", "no:terminal", "-p", "no:cacheprovider"]
     # No other plugin that happens to be installed: one reorders, one repeats, Locust's patches this process.
     flags += ["--disable-plugin-autoload", "-p", "xdist"]
     flags += ["--assert=plain"]  # scenarios claim with `expect`, so there is nothing to rewrite

@@ -9,6 +9,7 @@ FLOORS = {
     "harness.errors": 0,
     "harness.clock": 0,
     "harness.contract": 0,
+    "harness.program": 0,
     "harness.progress": 0,
     "harness": 0,
     "harness.traffic": 1,

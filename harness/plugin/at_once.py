@@ -18,14 +18,13 @@ from typing import Any
 
 import pytest
 
-from harness.plugin import ctrl_c, orphan
+from harness.plugin import ctrl_c, orphan, outcomes
 from harness.plugin.session import RUN, WORKER_INPUT, Run
 
 FORK = multiprocessing.get_context("fork")
 STARTING_MOST = max(1, (os.cpu_count() or 1) // 2)  # the other half of the cores is for what is being timed
 CONTROLLERS = ("errorpath-controller", "terminalreporter")  # plugins that only the controller needs
 BEGAN, REPORT, DONE = "began", "report", "done"
-CRASHED: Any = "???"  # xdist's phase for a test during which the worker died
 
 
 def lasts_s(item: pytest.Item) -> float:
@@ -105,7 +104,9 @@ class _Worker:
         if self._at is not None:
             item = self._session.items[self._at]
             item.ihook.pytest_runtest_logreport(
-                report=pytest.TestReport(item.nodeid, item.location, {}, "failed", "the worker died", CRASHED)
+                report=pytest.TestReport(
+                    item.nodeid, item.location, {}, "failed", "the worker died", outcomes.CRASHED
+                )
             )
         elif self._process.exitcode:
             run.results.troubled = True

@@ -12,8 +12,6 @@ from harness.plugin import outcomes
 from harness.plugin.scenario_index import path_at, scenario_paths
 from harness.plugin.session import Run
 
-CRASHED = "???"  # xdist's phase for a test during which the worker died
-
 
 class Controller:
     """Follows one run.  Law: every scenario that was chosen has a record at the end, whatever happened to it."""
@@ -43,7 +41,7 @@ class Controller:
         """Keep a scenario's record; a scenario whose worker died gets one saying so."""
         record = outcomes.record_in(report)
         path = path_at(report.nodeid)
-        if record is None and path and str(report.when) == CRASHED:
+        if record is None and path and str(report.when) == outcomes.CRASHED:
             record = outcomes.lost(path, report.nodeid, "the worker died during the scenario")
         if record is not None:
             self._recorded.add(report.nodeid)

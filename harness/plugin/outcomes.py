@@ -19,6 +19,7 @@ from harness.verdicts.verdict import Verdict, verdict_of
 CASE = pytest.StashKey[Case]()
 STARTED = pytest.StashKey[float]()
 PROPERTY = "errorpath"
+CRASHED: Any = "???"  # xdist's phase for a test during which the worker died
 
 
 def path_of(item: pytest.Item) -> str | None:

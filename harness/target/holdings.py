@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from harness.contract.model import Gauges
 from harness.errors import ContractViolation
+from harness.target.metrics import Scrape
 from harness.target.running import RunningTarget
 from harness.traffic.exchange import Exchange
 
@@ -43,20 +42,11 @@ def in_kernel(target: RunningTarget) -> dict[str, float]:
 
 def told(gauges: Gauges, scraped: Exchange) -> dict[str, float]:
     """What the target tells of itself.  ContractViolation when a gauge that it promises is not there."""
-    found = values(scraped)
+    answered = scraped.status == 200 and scraped.complete
+    samples = Scrape.read(scraped.text).samples if answered else {}
+    found = {name: value for (name, labels), value in samples.items() if not labels}
     promised = {word: name for word in NAMED if (name := getattr(gauges, word))}
     missing = sorted(name for name in promised.values() if name not in found)
     if missing:
         raise ContractViolation(f"{', '.join(missing)} at {gauges.path}", f"{scraped.summary()} without")
     return {f"{word} told": found[name] for word, name in promised.items()}
-
-
-def values(scraped: Exchange) -> dict[str, float]:
-    """Every sample without labels in Prometheus' text format; none when that is not what came."""
-    if scraped.status != 200 or not scraped.complete:
-        return {}
-    try:
-        families = list(text_string_to_metric_families(scraped.text))
-    except ValueError:
-        return {}
-    return {one.name: one.value for family in families for one in family.samples if not one.labels}

@@ -383,13 +383,12 @@ class Rig(Leftovers, Bytewise):
     @property
     def promised_connect(self) -> dict[str, Any]:
         """For `variant`: the connect timeout at the target's pace, where it is otherwise as long as at real speed."""
-        promised = self.contract.timeout and self.contract.timeout.connect_s
-        return self.connect_within(promised or 0.0)
+        return self.connect_within(None)
 
-    def connect_within(self, target_s: float) -> dict[str, Any]:
-        """For `variant`: a connect timeout of so many target seconds; at real speed it is as documented."""
+    def connect_within(self, target_s: float | None) -> dict[str, Any]:
+        """For `variant`: a connect timeout of so many target seconds, or as promised; at real speed as documented."""
         promised = self.contract.timeout and self.contract.timeout.connect_s
-        return {"connect_timeout": target_s} if promised and self.clock.speed != 1 else {}
+        return {"connect_timeout": target_s or promised} if promised and self.clock.speed != 1 else {}
 
     def variant(self, *, upstream: str | None = None, **settings: object) -> Rig:
         """The same target with other settings (names of the target file; target seconds) or another upstream."""

@@ -93,11 +93,11 @@ ERRORS = family(
     "Detailed Error Messages",
     "",
     """
-error-refused | G | refused after retries | 503, its title, ECONNREFUSED, address, how to start it, retries, duration | errors.refused retries
+error-refused | G | refused after retries | 503, its title, ECONNREFUSED, address, how to start it, retries, duration | errors.refused.details retries
 error-dual-stack | S | refused on both addresses of a name | the refused error, as for one address | errors.refused retries | RFC 8305 section 5
-error-timeout | G | the deadline | 504, its title, timeout and duration | errors.timeout timeout
-error-unavailable | G | the health gate | 503, its title, healthCheckFailed, suggestion, Retry-After | errors.unavailable health
-error-other | S | reset, cut off, malformed, DNS name unknown, TLS refused | 502, its title, errorCode names the cause | errors.failed | RFC 9110 section 15.6.3
+error-timeout | G | the deadline | 504, its title, timeout and duration | errors.timeout.details timeout
+error-unavailable | G | the health gate | 503, its title, healthCheckFailed, suggestion, Retry-After | errors.unavailable.details health
+error-other | S | reset, cut off, malformed, DNS name unknown, TLS refused | 502, its title, errorCode names the cause | errors.failed.details | RFC 9110 section 15.6.3
 connect-dual-stack | S | ::1 refuses, 127.0.0.1 answers | 200, 1 attempt, no retry |  | RFC 8305 section 5
 error-development | G | any, in development | a stack or cause is shown | production
 error-production | G | any, in production | no stack, path, address or secret in body or headers | production | Production Considerations
@@ -224,7 +224,7 @@ CONNECTION = family(
     """
 health-same-body | G | health direct and through the proxy | the same body {"status":"ok","timestamp":…} | health
 api-docs | G | /api-docs of the backend | an API documentation page |  | Verify Both Servers Are Running
-startup-banner | G | proxy and backend start | a banner with both addresses |  | Start the Backend API Server
+startup-banner | G | proxy and backend start | a banner with both addresses | process.banner | Start the Backend API Server
 """,
 )
 

@@ -202,8 +202,9 @@ class Metrics(_Section):
 
 
 class ProcessPromise(_Section):
-    """How the program behaves when it cannot start, when it is to end, and after a long day."""
+    """How the program behaves when it starts, when it cannot, when it is to end, and after a long day."""
 
+    banner: bool = False  # its output names its own port and the upstream's address
     port_in_use_within_s: float | None = None
     bad_setting_exit: int | None = None
     stop_grace_s: float | None = None
@@ -236,7 +237,7 @@ class Contract(_Section):
         value: Any = self
         for part in need.split("."):
             value = value.get(part) if isinstance(value, dict) else getattr(value, part, None)
-            if value is None or value is False:
+            if value is None or value is False or value == ():
                 return False
         return True
 

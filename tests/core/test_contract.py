@@ -64,6 +64,16 @@ def test_false_takes_a_promise_out() -> None:
     assert contract.promises("retries.max")
 
 
+def test_a_status_alone_promises_no_details() -> None:
+    """
+    Whose error names nothing is not asked what it names.
+    """
+    contract = load_contract({"errors": {"failed": {"status": 502}}}, origin="x.toml")
+
+    assert contract.promises("errors.failed")
+    assert not contract.promises("errors.failed.details")
+
+
 @pytest.mark.parametrize(
     ("raw", "named"),
     [

@@ -32,7 +32,7 @@ class Bytewise:
 
     def path(self, path: str) -> str:
         """The request target of ``path`` below the base."""
-        return self.target.file.routes.base.rstrip("/") + path
+        return self.target.file.routes.base + path
 
     def line(self, method: str, target: str, *fields: str, version: str = "1.1") -> bytes:
         """A request head with nothing but these; text is Latin-1."""

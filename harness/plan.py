@@ -12,9 +12,11 @@ from harness.contract.model import Contract, load_contract
 from harness.errors import UsageError
 from harness.target import elsewhere
 from harness.target.files import TargetFile, load_target
+from harness.target.speed import environment, promised_settings
 
 ALWAYS_TOLD = ("target", "seed")
 NEVER_TOLD = ("only", "out")
+API_BASE = "/api"  # where the API that we start ourselves has its routes
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,19 @@ class Plan:
         flags = [[f"--{name.replace('_', '-')}", str(given[name])] for name in told if name not in NEVER_TOLD]
         return [*program.words(), "check", *chain.from_iterable(flags)]
 
+    @property
+    def why_no_api(self) -> str | None:
+        """Why the API that we start cannot stand behind the target; None when it can."""
+        base = self.target.routes.upstream_base or "/"
+        if base == API_BASE:
+            return None
+        return f"our API has its routes below {API_BASE}, and in {self.target.path} routes.upstream_base is {base}"
+
+    def check_api(self) -> None:
+        """UsageError when the API that we start cannot stand behind the target."""
+        if self.why_no_api is not None:
+            raise UsageError(f"--target: {self.why_no_api}; `errorpath check` checks what needs no API")
+
     def check_there(self) -> None:
         """Look for a proxy that somebody else has started; UsageError when it cannot be checked now."""
         if self.choices.url is not None and self.choices.origin_port is not None:
@@ -44,7 +59,19 @@ def plan(choices: Choices) -> Plan:
     choices.check()
     target = load_target(choices.target)
     contract = load_contract(target.contract, origin=str(target.path))
-    return Plan(choices, target, contract, Clock(_speed(choices, target)))
+    planned = Plan(choices, target, contract, Clock(_speed(choices, target)))
+    environment(target, promised_settings(target, contract), planned.clock)
+    _check_rules(target, contract)
+    return planned
+
+
+def _check_rules(target: TargetFile, contract: Contract) -> None:
+    rules = contract.metrics.rules if contract.metrics else None
+    if rules is not None and target.beside(rules) is None:
+        raise UsageError(
+            f"{target.path}: contract.metrics.rules: there is no file {rules} below the target's folder; correct it, "
+            "or leave rules out where no alert is promised"
+        )
 
 
 def _speed(choices: Choices, target: TargetFile) -> float:

@@ -155,6 +155,8 @@ class Stack:
         "while health is cached good" does not depend on a busy machine's being quick.
         """
         if self.plan.choices.url is not None:
+            if upstream is not None:
+                raise NotPromised(f"{self.plan.choices.url} was not started by us, so its upstream cannot be another")
             self.origin_link.point_at(self.origin.address)
         self.origin.forget()
         chosen = {**self._pace(expiring), **(settings or {})}
@@ -177,6 +179,8 @@ class Stack:
 
         That one's proxy has its deadline in our seconds, too: restarting a server takes as long as it takes.
         """
+        if self.plan.why_no_api is not None:
+            raise NotPromised(self.plan.why_no_api)
         backend, settings = self.backend, {**self._pace(expiring), **self._patience()}
         if own_postgres:
             backend, timeout = self.backend_on_own_postgres, self.plan.contract.timeout

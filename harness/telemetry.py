@@ -8,7 +8,6 @@ from harness.alerts.history import History, Span
 from harness.alerts.rules import Alert, load_alerts
 from harness.contract.model import Metrics
 from harness.errors import ContractViolation, NotPromised
-from harness.target.files import TARGETS
 from harness.target.metrics import Scrape
 from harness.target.running import RunningTarget
 from harness.traffic.client import Client
@@ -35,8 +34,7 @@ class Telemetry:
         """The rule that tells connection failures.  ContractViolation where the rule file has none of that name."""
         if self.names.rules is None or self.names.alert is None:
             raise NotPromised("metrics.rules and metrics.alert are not in the target's contract")
-        files = [folder / self.names.rules for folder in (self.target.file.here, TARGETS.parent)]
-        alerts = load_alerts(next((file for file in files if file.is_file()), files[0]))
+        alerts = load_alerts(self.target.file.beside(self.names.rules) or self.target.file.here / self.names.rules)
         if self.names.alert not in alerts:
             raise ContractViolation(f"an alert {self.names.alert}", f"alerts {', '.join(alerts) or 'none'}")
         return alerts[self.names.alert]

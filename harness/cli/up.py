@@ -83,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     ports = {hop: getattr(arguments, f"{hop}_port") for hop in DOCUMENTED_PORTS}
     _check(ports)
     chosen = plan(Choices(target=arguments.target, env=arguments.env, speed="real"))
+    chosen.check_api()
     _free(ports)
     console = Screen(highlight=False)
     try:

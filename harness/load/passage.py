@@ -49,9 +49,7 @@ class Passing:
         target = system.target
         self._meter = Meter(run)
         self._looked = self._connected = 0.0
-        self._locust = Locust(
-            run, traffic, host=target.url, base=target.file.routes.base.rstrip("/"), folder=folder, tag=tag
-        )
+        self._locust = Locust(run, traffic, host=target.url, base=target.file.routes.base, folder=folder, tag=tag)
         self._say: Callable[[str], None] = lambda _: None
         self._timeline = Timeline(schedule, system, self._watch, self._begun)
         self._stuck: int | None = None

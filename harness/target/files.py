@@ -22,12 +22,38 @@ TARGETS = Path(__file__).resolve().parents[2] / "targets"
 
 Unit = Literal["ms", "s", "count", "bytes", "text"]
 DURATIONS: tuple[Unit, ...] = ("ms", "s")
+INTEGERS: tuple[Unit, ...] = ("count", "bytes")
+TEXTS: tuple[Unit, ...] = ("text",)
+
+# What [settings] may name, and the units it may have there: what a scenario, or the contract, sets.
+SETTINGS: dict[str, tuple[Unit, ...]] = {
+    "request_timeout": DURATIONS,
+    "connect_timeout": DURATIONS,
+    "retry_delay": DURATIONS,
+    "health_timeout": DURATIONS,
+    "health_ttl": DURATIONS,
+    "head_timeout": DURATIONS,
+    "stop_grace": DURATIONS,
+    "max_retries": INTEGERS,
+    "upstream_connections": INTEGERS,
+    "body_limit": INTEGERS,
+    "body_buffer": INTEGERS,
+    "environment": TEXTS,
+    "allowed_origins": TEXTS,
+    "unsent_writes": TEXTS,
+    "error_sink": TEXTS,
+}
 
 
 def _route(value: str) -> str:
     if not value.startswith("/") or (value.endswith("/") and value != "/"):
         raise ValueError('must begin with "/" and not end with one, such as "/api/proxy"')
     return value
+
+
+def _base(value: str) -> str:
+    """What stands before a path; "/" is nothing before it."""
+    return _route(value).rstrip("/")
 
 
 def _known(value: str) -> str:
@@ -52,6 +78,7 @@ def _signal(value: str) -> str:
 
 Text = Annotated[str, AfterValidator(_known)]
 Route = Annotated[str, AfterValidator(_route)]
+Base = Annotated[str, AfterValidator(_base)]
 
 
 class _Table(BaseModel):
@@ -78,10 +105,10 @@ class Launch(_Table):
 
 
 class Routes(_Table):
-    """Where the proxied route begins at the proxy (``base``), and what it becomes upstream."""
+    """Where the proxied route begins at the proxy (``base``), and what it becomes upstream; "" stands for "/"."""
 
-    base: Route = "/api/proxy"
-    upstream_base: Route = "/api"
+    base: Base = "/api/proxy"
+    upstream_base: Base = "/api"
 
 
 class Setting(_Table):
@@ -112,6 +139,10 @@ class TargetFile(_Table):
         name = self.path.stem
         return name if self.path == TARGETS / f"{name}.toml" else str(self.path)
 
+    def beside(self, name: str) -> Path | None:
+        """The file of this name below the target's folder, else below the checkout; None when neither has it."""
+        return next((path for folder in (self.here, TARGETS.parent) if (path := folder / name).is_file()), None)
+
     def unasked(self) -> TargetFile:
         """The same, taken to serve once it accepts connections: for an upstream that cannot answer."""
         return self.model_copy(update={"launch": self.launch.model_copy(update={"ready": None})})
@@ -133,6 +164,7 @@ def load_target(name_or_path: str) -> TargetFile:
     except ValidationError as exc:
         raise UsageError(_explained(path, exc)) from exc
     _check_launch(target)
+    _check_settings(target)
     return target
 
 
@@ -182,3 +214,19 @@ def _check_launch(target: TargetFile) -> None:
             f'{target.path}: launch.speed: "libfaketime" is not available yet; write "settings", where [settings] '
             'names every duration, or "real"'
         )
+
+
+def _check_settings(target: TargetFile) -> None:
+    """Raise UsageError for a setting that nothing sets, or whose unit does not fit."""
+    for name, setting in target.settings.items():
+        if name not in SETTINGS:
+            close = difflib.get_close_matches(name, SETTINGS, 1)
+            meant = f" (did you mean {close[0]}?)" if close else ""
+            raise UsageError(
+                f"{target.path}: settings.{name}: there is no such setting{meant}; there are {', '.join(SETTINGS)}"
+            )
+        if setting.unit not in SETTINGS[name]:
+            raise UsageError(
+                f"{target.path}: settings.{name}: its unit cannot be {setting.unit!r}; "
+                f"write {' or '.join(SETTINGS[name])}"
+            )

@@ -50,7 +50,7 @@ class RunningTarget:
     @property
     def base_url(self) -> str:
         """Where the proxied route begins."""
-        return self.url + self.file.routes.base.rstrip("/")
+        return self.url + self.file.routes.base
 
     @property
     def process(self) -> Owned:

@@ -104,6 +104,22 @@ MISTAKEN = {
     "not TOML": ("name = = 1\n", "is not TOML: Invalid value (at line 1, column 8); correct it there"),
     "an unknown promise": (GOOD + '[contract]\nextends = "guide"\nretires = {}\n', "retires"),
     "a placeholder that is none": (GOOD.replace("{port}", "{prot}"), "{prot} is no placeholder"),
+    "a duration that cannot be set": (
+        GOOD + 'speed = "settings"\n[contract]\ntimeout = { request_s = 30 }\n',
+        "settings.request_timeout is missing",
+    ),
+    "a unit that does not fit": (
+        GOOD + '[settings]\nrequest_timeout = { env = "T", unit = "text" }\n',
+        "settings.request_timeout: its unit cannot be 'text'; write ms or s",
+    ),
+    "a setting that nothing sets": (
+        GOOD + '[settings]\nmax_retrys = { env = "T", unit = "count" }\n',
+        "settings.max_retrys: there is no such setting (did you mean max_retries?); there are request_timeout, ",
+    ),
+    "rules that are not there": (
+        GOOD + '[contract]\nmetrics = { rules = "no-such-alerts.yml" }\n',
+        "contract.metrics.rules: there is no file no-such-alerts.yml",
+    ),
     "no port": (GOOD.replace("{port}", "3000"), "the target cannot know where to listen"),
 }
 
@@ -119,6 +135,17 @@ def test_a_mistake_in_a_target_file_is_named_with_file_and_key(tmp_path: Path, m
 
     assert str(file) in message
     assert says in message
+
+
+@pytest.mark.parametrize("command", ["load", "up"])
+def test_an_upstream_that_the_api_cannot_be_is_named(tmp_path: Path, command: str) -> None:
+    """Our API has its routes below /api, and a target that forwards elsewhere would never reach it."""
+    file = tmp_path / "mine.toml"
+    file.write_text(GOOD + '[routes]\nupstream_base = "/"\n')
+
+    message = refused([command, "--target", str(file)], tmp_path)
+
+    assert f"our API has its routes below /api, and in {file} routes.upstream_base is /" in message
 
 
 def test_an_earlier_result_survives_a_bad_choice(tmp_path: Path) -> None:

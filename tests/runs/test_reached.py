@@ -9,12 +9,12 @@ from harness.target.files import load_target
 from harness.target.launch import launch
 from tests.runs.command import checking
 
-PATHS = ("cors-allowed", "forward-query", "retry-count-setting", "retry-reset")
+PATHS = ("connect-dual-stack", "cors-allowed", "error-other", "forward-query", "retry-count-setting", "retry-reset")
 
 
 def test_a_proxy_that_runs_already_is_checked_as_far_as_it_can_be() -> None:
     """
-    Faults reach it through the port it forwards to; what needs another setting or a start of it is n/a.
+    Faults reach it through the port it forwards to; what needs another setting, upstream or a start of it is n/a.
     """
     port = ports.choose()
     with RunDirectory.create() as run:
@@ -28,7 +28,9 @@ def test_a_proxy_that_runs_already_is_checked_as_far_as_it_can_be() -> None:
 
     assert code == 0
     assert verdicts == {
+        "connect-dual-stack": "n/a",
         "cors-allowed": "pass",
+        "error-other": "pass",
         "forward-query": "pass",
         "retry-count-setting": "n/a",
         "retry-reset": "pass",

@@ -9,7 +9,7 @@ import pytest
 
 from harness.contract.catalogue import CATALOGUE
 from harness.contract.model import load_contract
-from harness.target.files import load_target
+from harness.target.files import SETTINGS, load_target
 from tests.runs.command import checking
 
 PAGE = Path(__file__).parents[2] / "docs" / "add-a-target.md"
@@ -47,6 +47,15 @@ def test_the_target_shown_can_be_read_and_promises_what_it_says(tmp_path: Path) 
     assert "my-nginx" == target.name
     assert {"timeout"} == owed
     assert 502 == contract.errors["failed"].status
+
+
+def test_every_setting_is_documented() -> None:
+    """
+    The page names each setting that a scenario or the contract sets.
+    """
+    page = PAGE.read_text("utf-8")
+
+    assert [] == [name for name in SETTINGS if f"`{name}`" not in page]
 
 
 @pytest.mark.parametrize("path", ["startup-banner", "error-other"])

@@ -41,7 +41,7 @@ def test_a_target_file_is_read_as_it_stands(tmp_path: Path) -> None:
     assert target.name == "nginx"
     assert target.launch.command[0] == "nginx"
     assert (target.launch.cwd, target.launch.speed, target.launch.stop_signal) == ("{here}", "real", "SIGQUIT")
-    assert (target.routes.base, target.routes.upstream_base) == ("/", "/api")
+    assert (target.routes.base, target.routes.upstream_base) == ("", "/api")
     assert target.settings["request_timeout"].unit == "ms"
     assert target.contract == {"retries": {"max": 0, "delays_s": []}}
     assert target.here == tmp_path

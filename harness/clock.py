@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from harness.errors import HarnessError
+from harness.errors import NotInTime
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Clock:
 def poll_until(ready: Callable[[], T | None], *, within_s: float, what: str) -> T:
     """Return the first truthy value of ``ready()``.
 
-    ``within_s`` is in wall seconds.  Raises HarnessError, naming ``what`` was waited for, when they have passed.
+    ``within_s`` is in wall seconds.  Raises NotInTime, naming ``what`` was waited for, when they have passed.
     """
     deadline = now() + within_s
     pause = threading.Event()
@@ -52,7 +52,7 @@ def poll_until(ready: Callable[[], T | None], *, within_s: float, what: str) -> 
         if value:
             return value
         if now() >= deadline:
-            raise HarnessError(f"waited {within_s:g} s for {what}; it did not happen")
+            raise NotInTime(f"waited {within_s:g} s for {what}; it did not happen")
         pause.wait(POLL_EVERY_S)
 
 
@@ -64,5 +64,5 @@ async def poll_until_async(ready: Callable[[], T | None], *, within_s: float, wh
         if value:
             return value
         if now() >= deadline:
-            raise HarnessError(f"waited {within_s:g} s for {what}; it did not happen")
+            raise NotInTime(f"waited {within_s:g} s for {what}; it did not happen")
         await asyncio.sleep(POLL_EVERY_S)

@@ -33,6 +33,10 @@ class HarnessError(ErrorpathError):
     """The harness could not do its part, so nothing can be said about the proxy."""
 
 
+class NotInTime(HarnessError):
+    """What was polled for did not happen; whose fault that is says whoever waited."""
+
+
 class EnvironmentUnavailable(HarnessError):
     """A server the run needs (PostgreSQL, Redis, Toxiproxy) is missing or did not start."""
 

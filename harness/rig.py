@@ -15,7 +15,7 @@ from harness.case import Case
 from harness.clock import Clock, now, poll_until
 from harness.contract.model import Contract
 from harness.environment.processes import Owned
-from harness.errors import ContractViolation, FaultNotWitnessed, HarnessError
+from harness.errors import ContractViolation, FaultNotWitnessed, HarnessError, NotInTime
 from harness.faults import Fault, Witness
 from harness.journal import Journal
 from harness.leftovers import Leftovers
@@ -203,7 +203,7 @@ class Rig(Leftovers, Bytewise):
                 "the upstream connection to be closed",
                 within_s=within_s,
             )
-        except HarnessError as exc:
+        except NotInTime as exc:
             still = f"still open {within_s:g} s of our clock after the answer"
             raise ContractViolation("the upstream connection closed", still) from exc
 
@@ -246,7 +246,7 @@ class Rig(Leftovers, Bytewise):
     def _await_tries(self, fault: Witness, count: int, within_s: float) -> None:
         try:
             fault.wait_for(count, within_s=within_s)
-        except HarnessError as exc:
+        except NotInTime as exc:
             if not fault.hits():
                 raise
             raise ContractViolation(f"{count} tries upstream", f"{fault.hits()} and no more") from exc

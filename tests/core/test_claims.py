@@ -13,7 +13,7 @@ from harness.case import Case
 from harness.clock import Clock
 from harness.contract.catalogue import BY_ID
 from harness.contract.model import load_contract
-from harness.errors import ContractViolation, NotPromised
+from harness.errors import ContractViolation, HarnessError, NotInTime, NotPromised
 from harness.rig import SETTLE_S
 from harness.traffic.exchange import Exchange, Headers
 from harness.verdicts.expect import Expect
@@ -202,6 +202,25 @@ def test_an_upper_bound_that_was_kept_needs_no_quiet_machine(expect: Expect, cas
     expect.took(_exchange(wall_s=0.1), 2, 3)
 
     assert (False, True) == (kept, bool(case.timed))
+
+
+def test_a_recovery_that_could_not_be_looked_at_accuses_nobody(expect: Expect, case: Case) -> None:
+    """
+    Only a proxy that does not serve in time is accused, and a stall of this machine excuses it; the rest is ours.
+    """
+
+    def proves(trouble: Exception) -> Any:
+        def prove_healthy() -> None:
+            raise trouble
+
+        return SimpleNamespace(contract=load_contract({}, origin="test"), prove_healthy=prove_healthy)
+
+    with pytest.raises(HarnessError, match="the client could not"):
+        expect.recovers(proves(HarnessError("the client could not make the request")))
+    assert [] == case.claims
+    with pytest.raises(ContractViolation, match="it did not happen"):
+        expect.recovers(proves(NotInTime("waited 3 s for it to serve; it did not happen")))
+    assert case.timed
 
 
 def test_of_errors_with_one_status_the_title_tells_which_it_is(expect: Expect) -> None:

@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from harness.backend_process import Backend, FreshBackend
-from harness.clock import Clock, now
+from harness.clock import Clock, now, poll_until
 from harness.environment.endpoints import WorkerEndpoints
 from harness.environment.servers import Postgres
-from harness.errors import ContractViolation, HarnessError
+from harness.errors import HarnessError, NotInTime
 from harness.ledger import Books, Ledger
 from harness.rig import SETTLE_S, Rig
 from harness.target.starts import Ended
@@ -143,15 +143,21 @@ class System(Rig):
     def until_health(self, code: int, *, status: str | None = None, word: str = "") -> Exchange:
         """The backend's health once it says ``code``, ``status`` and ``word``; ContractViolation when it does not."""
         self.progress.say(f"waiting for the backend's health to say {code} {status or word}")
-        deadline = now() + SETTLE_S
-        while True:
+        began, expected = now(), f"backend health {code} {status or word}"
+        seen: list[Exchange] = []
+
+        def said() -> Exchange | None:
             exchange = self.backend.health()
-            if exchange.status == code and status in (None, exchange.json()["status"]) and word in exchange.text:
-                return exchange
-            if now() > deadline:
-                raise ContractViolation(
-                    f"backend health {code} {status or word}", f"{exchange.status} {exchange.body!r}"
-                )
+            seen.append(exchange)
+            good = exchange.status == code and status in (None, exchange.json()["status"]) and word in exchange.text
+            return exchange if good else None
+
+        try:
+            return poll_until(said, within_s=SETTLE_S, what=expected)
+        except NotInTime:
+            self.case.time(began)  # a stall makes it late
+            self.case.claim(holds=False, expected=expected, actual=f"{seen[-1].status} {seen[-1].body!r}")
+            raise
 
     def backend_log(self) -> str:
         """The backend's ``logs/combined.log``."""

@@ -15,7 +15,7 @@ from harness.errors import UsageError
 from harness.load import units
 from harness.load.measures import ALL
 from harness.load.operations import BY_NAME
-from harness.load.schedule import Schedule, only, read_toml, similar
+from harness.load.schedule import RECOVERY, Schedule, only, read_toml, similar, tables
 
 DEFAULT = Path(__file__).resolve().parents[2] / "locustfiles" / "gates.toml"
 EVERY = "*"  # each phase, or each path, by itself
@@ -69,12 +69,19 @@ def load_gates(path: Path, schedule: Schedule) -> list[Gate]:
     table = read_toml(path, "--gates")
     try:
         only(table, ("gate",), "the gates")
-        entries = table.get("gate", [])
-        if not isinstance(entries, list) or not entries:
+        entries = tables(table.get("gate", []), "gate", "the gates")
+        if not entries:
             raise ValueError("it has no [[gate]]")
         return [gate for entry in entries for gate in _gates(entry, schedule)]
     except ValueError as exc:
         raise UsageError(f"--gates {path}: {exc}") from exc
+
+
+def usual_gates(schedule: Schedule) -> list[Gate]:
+    """The gates that come with the checkout, as far as the schedule has phases of their kinds."""
+    there = (EVERY, *schedule.names())
+    entries = [entry for entry in read_toml(DEFAULT, "--gates")["gate"] if entry.get("phase", EVERY) in there]
+    return [gate for entry in entries for gate in _gates(entry, schedule)]
 
 
 def _gates(entry: Mapping[str, Any], schedule: Schedule) -> Iterator[Gate]:
@@ -84,6 +91,8 @@ def _gates(entry: Mapping[str, Any], schedule: Schedule) -> Iterator[Gate]:
     asked = [key for key in entry if key not in ("phase", "path")]
     if not asked:
         raise ValueError(f"the gate on phase {phase!r}, path {path!r} asks nothing; there are {', '.join(KEYS[2:])}")
+    if "recovery" in asked and phase == EVERY:
+        _known("phase", RECOVERY, schedule.names())
     for key in asked:
         try:
             yield _gate(phase, path, key, entry[key])
@@ -112,10 +121,24 @@ def judge(gates: Sequence[Gate], phases: Sequence[Mapping[str, Any]], stuck: int
         if gate.name in WHOLE:
             rows.append(_verdict(gate, "whole run", ALL, stuck))
             continue
-        for phase in phases:
-            if _speaks_of(gate, phase):
-                rows += [_judged(gate, phase["name"], row) for row in phase["paths"] if _is_about(gate, row)]
+        rows += list(_judgements(gate, phases)) or [_unmeasured(gate)]
     return rows
+
+
+def _judgements(gate: Gate, phases: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    for phase in phases:
+        if _speaks_of(gate, phase):
+            yield from (_judged(gate, phase["name"], row) for row in phase["paths"] if _is_about(gate, row))
+
+
+def _unmeasured(gate: Gate) -> dict[str, Any]:
+    """A gate that found nothing to judge is broken: nobody asked for its paths, or its phase never came."""
+    verdict = _verdict(gate, gate.phase, gate.path, None)
+    return verdict | _only(gate) if gate.name == "statuses" else verdict
+
+
+def _only(gate: Gate) -> dict[str, Any]:
+    return {"expected": f"only {', '.join(gate.statuses)}", "unit": "others"}
 
 
 def _speaks_of(gate: Gate, phase: Mapping[str, Any]) -> bool:
@@ -137,7 +160,7 @@ def _judged(gate: Gate, phase: str, row: Mapping[str, Any]) -> dict[str, Any]:
         verdict = _verdict(gate, phase, row["path"], sum(strange.values()))
         verdict["held"] = not strange
         seen = ", ".join(f"{n} × {outcome}" for outcome, n in strange.items()) or "nothing else"
-        return verdict | {"expected": f"only {', '.join(gate.statuses)}", "got": seen, "unit": "others"}
+        return verdict | _only(gate) | {"got": seen}
     return _verdict(gate, phase, row["path"], LIMITS[gate.name].figure(row))
 
 

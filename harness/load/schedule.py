@@ -81,8 +81,11 @@ class Schedule:
         return replace(self, phases=tuple(phases), control_s=self.control_s * factor)
 
     def names(self) -> list[str]:
-        """What a gate may call a phase: names, kinds and the control."""
-        return list(dict.fromkeys([*KINDS, *(phase.name for phase in self.phases if phase.kind != WARM_UP)]))
+        """What a gate may call a phase: the control, the kinds that are there, and names."""
+        measured = [phase for phase in self.phases if phase.kind != WARM_UP]
+        there = {CONTROL, *(phase.kind for phase in measured)}
+        kinds = [kind for kind in KINDS if kind in there]
+        return list(dict.fromkeys([*kinds, *(phase.name for phase in measured)]))
 
 
 def load_schedule(path: Path) -> Schedule:
@@ -111,6 +114,13 @@ def only(table: Mapping[str, Any], known: Sequence[str], where: str) -> None:
             raise ValueError(f"{where}: there is no key {key!r}{similar(key, known)}; there are {', '.join(known)}")
 
 
+def tables(value: object, key: str, where: str) -> list[Mapping[str, Any]]:
+    """What stands below ``[[key]]``.  ValueError where something else is written there."""
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise ValueError(f"{where}: {key.rpartition('.')[2]} must be one or more tables, each below [[{key}]]")
+    return value
+
+
 def similar(word: str, known: Sequence[str]) -> str:
     """The known word that was perhaps meant, as a question."""
     close = difflib.get_close_matches(word, known, n=1)
@@ -119,8 +129,8 @@ def similar(word: str, known: Sequence[str]) -> str:
 
 def _schedule(path: Path, table: Mapping[str, Any]) -> Schedule:
     only(table, ("warm_up", "control", "phase"), "the schedule")
-    written = table.get("phase", [])
-    if not isinstance(written, list) or not written:
+    written = tables(table.get("phase", []), "phase", "the schedule")
+    if not written:
         raise ValueError("it has no [[phase]]")
     phases = [Phase(WARM_UP, WARM_UP, _length(table.get("warm_up", "5 s"), "warm_up"))]
     for entry in written:
@@ -141,7 +151,8 @@ def _phase(entry: Mapping[str, Any], before: str) -> Phase:
     where = f"phase {name!r}"
     only(entry, ("name", "for", "fault"), where)
     length_s = _length(entry.get("for"), f"{where}: for")
-    windows = sorted(_windows(entry.get("fault", []), length_s, where), key=lambda window: window.begin_s)
+    faults = tables(entry.get("fault", []), "phase.fault", where)
+    windows = sorted(_windows(faults, length_s, where), key=lambda window: window.begin_s)
     _refuse_overlaps(windows, where)
     kind = FAULT if windows else RECOVERY if before in (FAULT, RECOVERY) else STEADY
     return Phase(name, kind, length_s, tuple(windows))
@@ -164,12 +175,12 @@ def _windows(entries: Sequence[Mapping[str, Any]], length_s: float, where: str) 
 
 def _fault(entry: Mapping[str, Any], where: str) -> Fault:
     name, known = entry.get("fault"), fault_names.known()
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise ValueError(
             f"{where}: there is no fault {name!r}{similar(str(name), list(known))}; there are {', '.join(known)}"
         )
     try:
-        return known[str(name)].make({key: value for key, value in entry.items() if key not in PLACE})
+        return known[name].make({key: value for key, value in entry.items() if key not in PLACE})
     except ValueError as exc:
         raise ValueError(f"{where}: {name}: {exc}") from exc
 

@@ -19,7 +19,12 @@ FAULT = PHASE + '[[phase.fault]]\nfault = "refused"\n'
 # the schedule, what the message names
 SCHEDULES = [
     ("", "it has no [[phase]]"),
-    ("phase = 1", "it has no [[phase]]"),
+    ("phase = 1", "phase must be one or more tables, each below [[phase]]"),
+    ('phase = ["a"]', "phase must be one or more tables, each below [[phase]]"),
+    (PHASE + 'fault = "refused"', "phase 'a': fault must be one or more tables, each below [[phase.fault]]"),
+    (PHASE + 'fault = ["refused"]', "fault must be one or more tables, each below [[phase.fault]]"),
+    (PHASE + '[phase.fault]\nfault = "refused"', "fault must be one or more tables, each below [[phase.fault]]"),
+    (PHASE + '[[phase.fault]]\nfault = ["refused"]', "there is no fault ['refused']"),
     ("[[phase]", "is not TOML"),
     ('[[phase]]\nfor = "2 s"', "a [[phase]] has no name"),
     (PHASE + PHASE, "phase 'a': the name is taken"),
@@ -38,6 +43,7 @@ SCHEDULES = [
 ]
 GATES = [
     ("", "it has no [[gate]]"),
+    ("gate = [1]", "gate must be one or more tables, each below [[gate]]"),
     ('[[gate]]\nphase = "fautl"\np95 = "1 s"', "there is no phase 'fautl' (did you mean fault?)"),
     ('[[gate]]\npath = "GET /nowhere"\np95 = "1 s"', "there is no path 'GET /nowhere'"),
     ('[[gate]]\np90 = "1 s"', "there is no key 'p90'"),
@@ -87,6 +93,21 @@ def test_gates_that_cannot_be_are_refused(text: str, said: str, tmp_path: Path) 
 
     assert f"--gates {file}" in str(refusal.value)
     assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "asks", ['phase = "fault"\np95 = "1 s"', 'phase = "recovery"\np95 = "1 s"', 'recovery = "1 s"']
+)
+def test_a_gate_on_a_kind_of_phase_that_never_comes_is_refused(asks: str, tmp_path: Path) -> None:
+    """
+    It would judge nothing, and be held.
+    """
+    schedule, gates = tmp_path / "schedule.toml", tmp_path / "gates.toml"
+    schedule.write_text(PHASE, "utf-8")
+    gates.write_text(f"[[gate]]\n{asks}\n", "utf-8")
+
+    with pytest.raises(UsageError, match=r"there is no phase '(fault|recovery)'.*; there are .*steady, a$"):
+        load_gates(gates, load_schedule(schedule))
 
 
 @pytest.mark.parametrize(("flags", "said"), FLAGS)

@@ -106,6 +106,19 @@ def test_the_files_that_are_shipped_can_be_read() -> None:
     assert load_gates(gates.DEFAULT, schedule)
 
 
+def test_the_shipped_gates_speak_of_the_phases_that_a_schedule_has(tmp_path: Path) -> None:
+    """
+    Of a schedule without a fault they ask nothing under one; with the shipped schedule all of them count.
+    """
+    file = tmp_path / "steady.toml"
+    file.write_text('[[phase]]\nname = "a"\nfor = "2 s"\n', "utf-8")
+
+    usual = gates.usual_gates(load_schedule(file))
+
+    assert {"control", "steady", "*"} == {gate.phase for gate in usual}
+    assert load_gates(gates.DEFAULT, load_schedule(DEFAULT)) == gates.usual_gates(load_schedule(DEFAULT))
+
+
 def phase_row(kind: str, *requests: Told) -> dict[str, Any]:
     rows = by_path(requests, ["GET /health"], 0.0, 10.0, Attempts({}, ()))
     for row in rows:
@@ -146,7 +159,7 @@ def test_a_gate_holds_or_breaks_by_its_number(text: str, held: bool, actual: flo
 
 def test_a_gate_on_each_path_speaks_of_those_that_were_asked_for(tmp_path: Path) -> None:
     """
-    One on a path by name speaks of it always, and breaks when nobody asked.
+    One on a path by name speaks of it always, and breaks when nobody asked; one that found none at all breaks, too.
     """
     file = tmp_path / "gates.toml"
     asks = '[[gate]]\nphase = "fault"\npath = "{}"\np95 = "1 s"\n'
@@ -157,6 +170,11 @@ def test_a_gate_on_each_path_speaks_of_those_that_were_asked_for(tmp_path: Path)
     file.write_text(asks.format("GET /health"), "utf-8")
     named = judge(load_gates(file, schedule), [phase_row("fault")], None)
 
+    file.write_text(asks.format("*") + "[[gate]]\nstatuses = [200]\npath = '*'", "utf-8")
+    nobody = judge(load_gates(file, schedule), [phase_row("fault")], None)
+
+    assert [("fault", None, False), ("*", None, False)] == [(v["phase"], v["actual"], v["held"]) for v in nobody]
+    assert ["at most 1000 ms", "only 200"] == [verdict["expected"] for verdict in nobody]
     assert [("GET /health", True)] == [(verdict["path"], verdict["held"]) for verdict in each]
     assert [("GET /health", False)] == [(verdict["path"], verdict["held"]) for verdict in named]
 

@@ -122,13 +122,14 @@ def _family(word: str) -> list[str]:
     return [row.id for row in CATALOGUE if row.family == word]
 
 
-def output_folder(choices: Choices, target_name: str) -> Path:
+def output_folder(choices: Choices, target_name: str, results: Sequence[str]) -> Path:
     """The folder of a run's results: that of ``--out``, else a new ``reports/<time>-<target>/`` here.
 
-    Raises UsageError when it cannot be written to.
+    An earlier run's ``results`` in it go now, for they must not be taken for those of a run that leaves none: nothing
+    that ends with exit code 2 may come after this.  Raises UsageError when it cannot be written to.
     """
     if choices.out:
-        return writable(Path(choices.out))
+        return _without(writable(Path(choices.out)), results)
     reports = writable(Path("reports"))
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for again in itertools.count(1):
@@ -137,6 +138,17 @@ def output_folder(choices: Choices, target_name: str) -> Path:
             folder.mkdir()
             return folder
     raise AssertionError("there is always another number")
+
+
+def _without(folder: Path, results: Sequence[str]) -> Path:
+    for name in results:
+        try:
+            (folder / name).unlink(missing_ok=True)
+        except OSError as exc:
+            raise UsageError(
+                f"--out {folder}: {name} is in the way ({exc.strerror}); remove it, or name another folder"
+            ) from exc
+    return folder
 
 
 def writable(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from harness import program
 from harness.choices import Choices, link_latest, output_folder
 from harness.cli.screen import Screen
 from harness.errors import Interrupted, Terminated, UsageError
-from harness.load import gates, schedule
+from harness.load import gates, results, schedule
 from harness.load.locust_process import Traffic, needed
 from harness.load.run import LoadPlan
 from harness.load.run import run as run_load
@@ -45,13 +45,14 @@ def _asked(arguments: argparse.Namespace) -> LoadPlan:
     needed()
     names = ("target", "url", "origin_port", "env", "toxiproxy", "seed", "out")
     chosen = plan(Choices(speed="real", **{name: getattr(arguments, name) for name in names}))
+    chosen.check_api()
     phases = schedule.load_schedule(Path(arguments.schedule or schedule.DEFAULT))
-    wanted = gates.load_gates(Path(arguments.gates or gates.DEFAULT), phases)
+    wanted = gates.load_gates(Path(arguments.gates), phases) if arguments.gates else gates.usual_gates(phases)
     if arguments.duration is not None:
         phases = phases.lasting(_within("--duration", arguments.duration, 5.0, schedule.LONGEST_S))
     traffic = _traffic(arguments)
     chosen.check_there()
-    folder = output_folder(chosen.choices, chosen.target.name)
+    folder = output_folder(chosen.choices, chosen.target.name, (results.NAME, load_page.NAME))
     return LoadPlan(chosen, traffic, phases, wanted, folder, _command(arguments, chosen))
 
 

@@ -21,8 +21,8 @@ from harness.environment.chosen import Environment
 from harness.environment.endpoints import Endpoints
 from harness.environment.rundir import RunDirectory
 from harness.plan import Plan, plan
-from harness.report.junit import write_junit
-from harness.report.results import Results
+from harness.report.junit import JUNIT, write_junit
+from harness.report.results import NAME, Results
 
 RUN = pytest.StashKey["Run"]()
 WORKER_INPUT = "errorpath"
@@ -51,7 +51,7 @@ class Run:
         started = time.monotonic()
         chosen = plan(choices)
         chosen.check_there()
-        folder = output_folder(choices, chosen.target.name)
+        folder = output_folder(choices, chosen.target.name, (NAME, JUNIT))
         directory = RunDirectory.create()
         environment = Environment(choices.env, choices.toxiproxy)
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+JUNIT = "junit.xml"
 _ELEMENT = {"fail": "failure", "invalid": "error", "n/a": "skipped"}
 
 
@@ -27,9 +28,9 @@ def write_junit(results: Mapping[str, Any], folder: Path) -> None:
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)
-    unfinished = folder / ".junit.xml.new"
+    unfinished = folder / f".{JUNIT}.new"
     ET.ElementTree(root).write(unfinished, encoding="utf-8", xml_declaration=True)
-    unfinished.replace(folder / "junit.xml")
+    unfinished.replace(folder / JUNIT)
 
 
 def _add_case(suite: ET.Element, path: Mapping[str, Any]) -> None:

@@ -18,6 +18,8 @@ from harness.verdicts.standard import disagreement, loudest
 from harness.verdicts.verdict import Verdict, exit_code, worst
 
 SCHEMA = 1
+NAME = "results.json"
+JUDGED = (0, 1, 3)  # exit codes of a run that came to its end
 Record = dict[str, Any]
 
 
@@ -91,10 +93,22 @@ class Results:
     def write(self, folder: Path) -> dict[str, Any]:
         """Write ``results.json`` below ``folder`` whole or not at all; returns what was written."""
         data = self.to_json()
-        unfinished = folder / ".results.json.new"
+        unfinished = folder / f".{NAME}.new"
         unfinished.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        unfinished.replace(folder / "results.json")
+        unfinished.replace(folder / NAME)
         return data
+
+
+def left_by(exit_code: int | None, folder: Path) -> dict[str, Any] | None:
+    """The data that a run which ended with ``exit_code`` left in ``folder``; None where it did not come to its end.
+
+    A run that refuses its arguments leaves what an earlier one wrote there.
+    """
+    file = folder / NAME
+    if exit_code not in JUDGED or not file.exists():
+        return None
+    data: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return data
 
 
 def disagreements(paths: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:

@@ -7,14 +7,13 @@ must be there, equal, and say something.  What a combination needs and this mach
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from harness.contract.catalogue import CATALOGUE
 from harness.environment.processes import complete
 from harness.environment.rundir import RunDirectory
+from harness.report.results import left_by
 
 COMBINATIONS = (
     ("embedded", "embedded"),
@@ -68,11 +67,10 @@ def check(run: RunDirectory, env: str, toxiproxy: str, workers: str, out: Path) 
     print(f"\n== {env}/{toxiproxy} ==", flush=True)
     done = complete(command, run=run, name="check", within_s=WITHIN_S, cwd=ROOT)
     print(done.output(), flush=True)
-    results = out / "results.json"
-    if not results.exists():
+    data = left_by(done.exit_code(), out)
+    if data is None:
         print(f"it ended with {done.exit_code()} and left no results")
         return {}
-    data: dict[str, Any] = json.loads(results.read_text("utf-8"))
     print(f"{data['environment']}/{data['toxiproxy']}: {data['versions']}")
     return {path["id"]: path["verdict"] for path in data["paths"]}
 

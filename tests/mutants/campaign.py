@@ -8,7 +8,6 @@ more, alone, and that is said.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import sys
@@ -17,10 +16,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.environment.processes import complete
 from harness.environment.rundir import RunDirectory
+from harness.report.results import left_by
 from tests.mutants import document, target
 from tests.mutants.families import IN_ORDER
 from tests.mutants.mutant import Mutant
@@ -144,11 +143,10 @@ def check(mutant: Mutant, run: RunDirectory, out: Path, *, whole: bool = False) 
     began = time.monotonic()
     done = complete(command, run=run, name="check", within_s=WITHIN_S, cwd=target.ROOT)
     taken = time.monotonic() - began
-    results = folder / "results.json"
-    if not results.exists():
+    data = left_by(done.exit_code(), folder)
+    if data is None:
         said = f"exit code {done.exit_code()}: {done.output()[-500:]}"
         return Outcome(mutant, {}, dict.fromkeys(mutant.caught_by, said), taken)
-    data: dict[str, Any] = json.loads(results.read_text("utf-8"))
     verdicts = {path["id"]: path["verdict"] for path in data["paths"]}
     reasons = {path["id"]: path["actual"] for path in data["paths"] if path["verdict"] not in ("fail", "pass")}
     return Outcome(mutant, verdicts, reasons, taken)

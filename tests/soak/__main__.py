@@ -1,14 +1,13 @@
 """``make soak``: the whole suite N times, in random order, with four workers a core and a CPU hog beside it.
 
 Exit code 0 when every round gave every scenario the same verdict and accused the reference of nothing; else 1, with
-what differed.  A measurement that a stall of the machine disturbed is ``invalid``, is counted, and is not repeated;
-more than one in a thousand of them are too many.
+what differed; 130 after Ctrl-C, with what the finished rounds say.  A measurement that a stall of the machine
+disturbed is ``invalid``, is counted, and is not repeated; more than one in a thousand of them are too many.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -16,10 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.cli.signals import ended_by_signals
 from harness.clock import now
 from harness.environment.processes import complete
 from harness.environment.rundir import RunDirectory
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Interrupted
+from harness.report.results import left_by
 from tests.soak.rounds import DISTURBED_MOST, Rounds, exit_code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,14 +29,19 @@ ROUND_S = 900.0  # at most; one takes two or three minutes on two cores
 
 def main() -> int:
     """Run the rounds, tell what they say together."""
-    given = _arguments()
-    rounds = Rounds()
-    with RunDirectory.create() as run:
-        out: Path = (given.out or run.folder("soak")).resolve()
-        for number in range(1, given.rounds + 1):
-            with hog() if given.hog else _nothing():
-                _round(rounds, run, given, number, out / str(number))
-    return _tell(rounds, given.rounds)
+    given, rounds = _arguments(), Rounds()
+    ended_by = None
+    try:
+        with ended_by_signals(), RunDirectory.create() as run:
+            out: Path = (given.out or run.folder("soak")).resolve()
+            for number in range(1, given.rounds + 1):
+                with hog() if given.hog else _nothing():
+                    _round(rounds, run, given, number, out / str(number))
+    except Interrupted as exc:
+        ended_by = exc.exit_code
+        print(f"\n{type(exc).__name__.lower()}; the rounds that were finished:", flush=True)
+    code = _tell(rounds, given.rounds)
+    return code if ended_by is None else ended_by
 
 
 def _arguments() -> argparse.Namespace:
@@ -47,13 +53,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--speed", default="20", help="default: 20")
     parser.add_argument("--no-hog", dest="hog", action="store_false", help="without the CPU hog")
     parser.add_argument("--out", type=Path, default=None, help="keep every round's results there")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.rounds < 1:
+        parser.error(f"-n {given.rounds}: write how many rounds, at least 1")
+    return given
 
 
 @contextmanager
 def hog() -> Iterator[None]:
     """Keep one core busy, for as long as a round may take at most."""
-    busy = subprocess.Popen([sys.executable, "-m", "tests.soak.hog", str(ROUND_S)], cwd=ROOT)
+    busy = subprocess.Popen([sys.executable, "-m", "tests.soak.hog", str(ROUND_S)], cwd=ROOT, start_new_session=True)
     try:
         yield
     finally:
@@ -73,24 +82,27 @@ def _round(rounds: Rounds, run: RunDirectory, given: argparse.Namespace, number:
     command += ["--speed", given.speed, "--seed", str(seed), "--out", str(out)]
     command += ["--only", given.only] if given.only else []
     began = now()
-    said = _said(command, run)
-    results = out / "results.json"
-    if not results.exists():
+    code, said = _ended(command, run)
+    data = left_by(code, out)
+    if data is None:
         rounds.unfinished.append(said)
         print(f"round {number}: no results\n{said[-2000:]}", flush=True)
         return
-    data = json.loads(results.read_text("utf-8"))
     rounds.add(data)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in data["summary"].items() if count)
     print(f"round {number} (seed {seed}): {counts} in {now() - began:.1f} s", flush=True)
 
 
-def _said(command: list[str], run: RunDirectory) -> str:
-    """Run it; what it said.  One that takes too long is ended, and with it, by its wardens, all that it started."""
+def _ended(command: list[str], run: RunDirectory) -> tuple[int | None, str]:
+    """Run it; its exit code and what it said.
+
+    One that takes too long is ended, and with it, by its wardens, all that it started; it has no exit code.
+    """
     try:
-        return complete(command, run=run, name="round", within_s=ROUND_S, cwd=ROOT).output()
+        done = complete(command, run=run, name="round", within_s=ROUND_S, cwd=ROOT)
+        return done.exit_code(), done.output()
     except HarnessError as exc:
-        return str(exc)
+        return None, str(exc)
 
 
 def _tell(rounds: Rounds, asked: int) -> int:

@@ -204,6 +204,18 @@ def test_an_upper_bound_that_was_kept_needs_no_quiet_machine(expect: Expect, cas
     assert (False, True) == (kept, bool(case.timed))
 
 
+def test_details_are_read_where_no_title_is_promised(case: Case) -> None:
+    """
+    Each part of an error's body is a promise of its own.
+    """
+    promised = load_contract({"errors": {"refused": {"status": 503, "details": ["errorCode"]}}}, origin="test")
+    rig: Any = SimpleNamespace(case=case, contract=promised, clock=Clock())
+
+    assert "ECONNREFUSED" == Expect(rig).error(REFUSED, "refused")["errorCode"]
+    with pytest.raises(ContractViolation):
+        Expect(rig).error(_exchange(503, {**ERROR, "details": {}}), "refused")
+
+
 def test_a_recovery_that_could_not_be_looked_at_accuses_nobody(expect: Expect, case: Case) -> None:
     """
     Only a proxy that does not serve in time is accused, and a stall of this machine excuses it; the rest is ours.

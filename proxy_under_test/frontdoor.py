@@ -21,6 +21,7 @@ SINGLE = frozenset({b"host", b"content-length", b"authorization", b"content-type
 
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
+_LONGEST_HOST = 300  # bytes; a name has 253 at most (RFC 1035 section 2.3.4), and a port follows
 _FIELD_OVERHEAD = 4  # ": " and CR LF
 
 
@@ -72,7 +73,7 @@ def check_head(method: str, target: bytes, version: str, found: dict[bytes, byte
     if target[:1] != b"/":  # absolute-form, authority-form and "*": only the configured upstream is ours to ask
         raise Refusal(Cause.BAD_REQUEST, "the request target is not a path")
     host = found.get(b"host")
-    if host is None or not _is_host(host):
+    if host is None or len(host) > _LONGEST_HOST or not _is_host(host):
         raise Refusal(Cause.BAD_REQUEST, "no valid Host")
     _check_framing(version, found, limits)
 

@@ -63,6 +63,9 @@ PROTECTED_RESPONSE = frozenset({b"content-length", b"set-cookie"})
 # Values of Connection that name no further field; nearly every response has one of them.
 PLAIN = frozenset({b"keep-alive", b"Keep-Alive", b"close", b"Close"})
 
+# Bytes that a request's origin may have to be remembered: what a client sends is not to be held for ever.
+REMEMBERED = 512
+
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
 
 
@@ -98,7 +101,9 @@ def forward_request(
     dropped = _dropped(found.get(b"connection"), REQUEST_DROPPED, PROTECTED)
     # A name with "_" is another header's twin to a backend of the CGI family; nginx drops them, too.
     passed = [header for header in headers if header[0] not in dropped and b"_" not in header[0]]
-    origin = _origin_of(client, found.get(b"host", b""), found.get(b"x-forwarded-for"), found.get(b"forwarded"))
+    host, forwarded_for, forwarded = found.get(b"host", b""), found.get(b"x-forwarded-for"), found.get(b"forwarded")
+    short = len(host) + len(forwarded_for or b"") + len(forwarded or b"") <= REMEMBERED
+    origin = (_known_origin_of if short else _origin_of)(client, host, forwarded_for, forwarded)
     via = b"1.1 " + identity.via
     if b"via" in found:
         via = found[b"via"] + b", " + via
@@ -128,7 +133,6 @@ def named_by(connection: bytes) -> set[bytes]:
     return {token.strip().lower() for token in connection.split(b",")}
 
 
-@lru_cache(maxsize=1_024)  # the same client comes again and again
 def _origin_of(client: str, host: bytes, forwarded_for: bytes | None, forwarded: bytes | None) -> tuple[Header, ...]:
     address = client.encode("ascii", "replace")
     node = b'"[%s]"' % address if b":" in address else address
@@ -139,6 +143,9 @@ def _origin_of(client: str, host: bytes, forwarded_for: bytes | None, forwarded:
         (b"x-real-ip", address),
         (b"forwarded", _appended(forwarded, b'for=%s;host="%s";proto=http' % (node, host))),
     )
+
+
+_known_origin_of = lru_cache(maxsize=1_024)(_origin_of)  # the same client comes again and again
 
 
 def _appended(before: bytes | None, value: bytes) -> bytes:

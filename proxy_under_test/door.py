@@ -36,6 +36,7 @@ class Door:
         self._inner = inner
         self._forwarder = forwarder
         self._limits = limits
+        self._surely_small = min(limits.target, limits.headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the application's lifespan."""
@@ -61,8 +62,8 @@ class Door:
     def _admit(self, scope: Scope, method: str, target: bytes) -> dict[bytes, bytes]:
         fields: list[Header] = scope["headers"]
         # The bytes that arrived bound the size of the head; only where they could be too many are they counted.
-        head_bytes = scope.get(HEAD_BYTES, self._limits.headers)
-        if head_bytes > self._limits.target or len(fields) > self._limits.fields:
+        head_bytes = scope.get(HEAD_BYTES)
+        if head_bytes is None or head_bytes > self._surely_small or len(fields) > self._limits.fields:
             frontdoor.check_size(target, fields, self._limits)
         found = frontdoor.index(fields)
         frontdoor.check_head(method, target, scope["http_version"], found, self._limits)

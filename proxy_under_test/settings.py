@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 MS_PER_S = 1000.0
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:]+\])(?::(?P<port>[0-9]{1,5}))?")
@@ -26,18 +26,26 @@ def _address(value: str) -> SplitResult:
     """The parts of an http:// or https:// address that can be.  Raises ValueError, which tells no secret of it."""
     if not re.fullmatch(r"[!-~]*", value):
         raise ValueError("has a character that an address cannot have")
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # whose text shows a part of the value
+        raise ValueError("has square brackets around what is no IPv6 address") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is not an http:// or https:// address")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not carry a user name or password, which would not be sent")
     if parts.port == 0:  # reading .port raises ValueError where it is not a number below 65536
         raise ValueError("has port 0")
+    _name(parts.hostname)
+    return parts
+
+
+def _name(value: str) -> str:
     try:
-        parts.hostname.encode("idna")  # as whoever looks it up does
+        value.encode("idna")  # as whoever looks it up does
     except UnicodeError:
         raise ValueError("has a host name with a part that is empty or longer than 63 characters") from None
-    return parts
+    return value
 
 
 def _http_url(value: str) -> str:
@@ -60,7 +68,7 @@ def _origin(given: str) -> str:
     """``given`` as a browser writes it in Origin: lower case, without the scheme's own port (RFC 6454 section 6)."""
     found = _ORIGIN.fullmatch(given.lower().rstrip("/"))
     if found is None or int(found["port"] or 0) > 65_535:
-        raise ValueError(f"has {given!r}, which is no origin such as http://localhost:3200")
+        raise ValueError("has a part that is no origin such as http://localhost:3200")
     own = found["port"] is None or int(found["port"]) == _OWN_PORTS[found["scheme"]]
     return f"{found['scheme']}://{found['host']}" + ("" if own else f":{int(found['port'])}")
 
@@ -76,7 +84,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     next_public_api_url: Annotated[str, AfterValidator(_http_url)] = "http://localhost:3101"
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_name)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 3000
     frontend_url: Annotated[str, AfterValidator(_origins)] = "http://localhost:3200"
     node_env: Literal["development", "production", "test"] = "development"
@@ -107,12 +115,6 @@ class Settings(BaseModel):
     error_webhook_url: Annotated[str, AfterValidator(_webhook)] | None = None
     shutdown_grace: MsOrNone = 10_000
 
-    @model_validator(mode="after")
-    def _limits_agree(self) -> Self:
-        if self.target_limit > self.header_limit:
-            raise ValueError("TARGET_LIMIT is larger than HEADER_LIMIT, so it could never be reached")
-        return self
-
     @property
     def production(self) -> bool:
         """Whether error answers hide stack, address and suggestion."""
@@ -142,14 +144,13 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _line(error: dict[str, Any]) -> str:
-    if not error["loc"]:
-        return f"bad setting: {_reason(error)}"
-    name = str(error["loc"][0])
+    return bad_setting(str(error["loc"][0]), str(error["input"]), str(error["msg"]).removeprefix("Value error, "))
+
+
+def bad_setting(name: str, given: str, reason: str) -> str:
+    """The line that says what is wrong with one setting."""
     default = Settings.model_fields[name].default
     example = f"; for example {name.upper()}={default}" if default is not None else ""
-    shown = "" if name == "error_webhook_url" else f"={str(error['input'])[:200]!r}"
-    return f"bad setting {name.upper()}{shown}: {_reason(error)}{example}"
-
-
-def _reason(error: dict[str, Any]) -> str:
-    return str(error["msg"]).removeprefix("Value error, ")
+    # What has an "@" may hold a password, whichever setting it was put into; a webhook's address may be one itself.
+    shown = "" if "@" in given or name == "error_webhook_url" else f"={given[:200]!r}"
+    return f"bad setting {name.upper()}{shown}: {reason}{example}"

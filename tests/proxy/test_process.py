@@ -33,12 +33,14 @@ def run(**settings: object) -> subprocess.CompletedProcess[str]:
     ("name", "value"),
     [
         ("PORT", "abc"), ("PORT", "70000"), ("NEXT_PUBLIC_API_URL", "localhost:3101"),
-        ("NEXT_PUBLIC_API_URL", "http://u:p@x"), ("NEXT_PUBLIC_API_URL", "http://x:99999"), ("NODE_ENV", "prod"),
+        ("NEXT_PUBLIC_API_URL", "http://u:s3cret@x"), ("NEXT_PUBLIC_API_URL", "http://x:99999"), ("NODE_ENV", "prod"),
         ("REQUEST_TIMEOUT", "0"), ("MAX_RETRIES", "-1"), ("RETRY_DELAY", "soon"), ("FRONTEND_URL", "*"),
         ("NEXT_PUBLIC_API_URL", "http://api..example.com"), ("NEXT_PUBLIC_API_URL", f"http://{'a' * 64}.test"),
         ("FRONTEND_URL", "http://x:65536"), ("UPSTREAM_TRANSPORT", "curl"), ("ERROR_WEBHOOK_URL", "ftp://x"),
         ("ERROR_WEBHOOK_URL", "http://x:99999"), ("ERROR_WEBHOOK_URL", "http://x:abc"),
         ("ERROR_WEBHOOK_URL", "http://user:s3cret@x"), ("ERROR_WEBHOOK_URL", "http://x..test"),
+        ("FRONTEND_URL", "http://x, http://u:s3cret@x"), ("NEXT_PUBLIC_API_URL", "http://u:[s3cret]@x"),
+        ("PORT", "u:s3cret@x"), ("HOST", "a..b"), ("HOST", "u:s3cret@x"), ("HOST", "no-such-host.invalid"),
     ],
 )  # fmt: skip
 def test_a_bad_setting_is_named_and_nothing_starts(name: str, value: str) -> None:

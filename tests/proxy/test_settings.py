@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
+from proxy_under_test.__main__ import _cannot_listen
 from proxy_under_test.settings import load_settings
 
 
@@ -40,3 +43,18 @@ def test_a_name_may_be_in_any_case_and_an_empty_value_is_none() -> None:
     read = load_settings({"port": "8080", "Max_Retries": "5", "BODY_LIMIT": "", "HOST": "", "UNKNOWN": "x"})
 
     assert (read.port, read.max_retries, read.body_limit, read.host) == (8080, 5, None, "127.0.0.1")
+
+
+def test_a_limit_of_headers_below_that_of_targets_is_a_setting_like_any_other() -> None:
+    """Each limit can be set by itself; which of them a request meets first is its own matter."""
+    read = load_settings({"HEADER_LIMIT": "8192"})
+
+    assert (read.header_limit, read.target_limit) == (8_192, 16_384)
+
+
+@pytest.mark.parametrize(("port", "other"), [(3000, 3001), (65_535, 65_534)])
+def test_the_port_that_is_proposed_for_one_in_use_is_one(port: int, other: int) -> None:
+    """Above the highest port there is none."""
+    said = _cannot_listen(load_settings({"PORT": str(port)}), OSError(errno.EADDRINUSE, "in use"))
+
+    assert f"PORT={other} " in said

@@ -11,7 +11,7 @@ and would read them as the next response.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -34,8 +34,9 @@ _current: ContextVar[Try | None] = ContextVar("current try", default=None)
 class _Stream(httpcore2.AsyncNetworkStream):
     """A connection that tells the current try what passed, and knows whether it may be used again."""
 
-    def __init__(self, inner: httpcore2.AsyncNetworkStream, head_limit: int) -> None:
+    def __init__(self, inner: httpcore2.AsyncNetworkStream, head_limit: int, on_close: Callable[[], None]) -> None:
         self._inner = inner
+        self._on_close: Callable[[], None] | None = on_close
         self._room = head_limit * INTERIM_ROOM
         self._tail = b""
         self.used = False
@@ -83,13 +84,20 @@ class _Stream(httpcore2.AsyncNetworkStream):
 
     async def aclose(self) -> None:
         """Close."""
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            on_close()
         await self._inner.aclose()
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.AsyncNetworkStream:
         """Speak TLS from here on."""
-        self._inner = await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        try:
+            self._inner = await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     def get_extra_info(self, info: str) -> Any:
@@ -100,10 +108,17 @@ class _Stream(httpcore2.AsyncNetworkStream):
 
 
 class _Backend(httpcore2.AnyIOBackend):
-    """anyio's connections (with its Happy Eyeballs), watched."""
+    """anyio's connections (with its Happy Eyeballs), watched, and at most ``most`` at a time."""
 
-    def __init__(self, head_limit: int) -> None:
+    def __init__(self, head_limit: int, most: int) -> None:
         self._head_limit = head_limit
+        self._most = most
+        self._open = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there can be no further connection."""
+        return self._open >= self._most
 
     async def connect_tcp(
         self,
@@ -114,14 +129,24 @@ class _Backend(httpcore2.AnyIOBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         """A watched connection."""
-        inner = await super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return _Stream(inner, self._head_limit)
+        if self.full:
+            raise UpstreamFailure(Cause.NO_CONNECTION_FREE)
+        self._open += 1
+        try:
+            inner = await super().connect_tcp(host, port, timeout, local_address, socket_options)
+        except BaseException:
+            self._closed()
+            raise
+        return _Stream(inner, self._head_limit, self._closed)
+
+    def _closed(self) -> None:
+        self._open -= 1
 
 
 class _Transport(httpx2.AsyncHTTPTransport):
     """httpx2's transport over watched connections."""
 
-    def __init__(self, upstream: Upstream, bounds: Bounds, keep: int) -> None:
+    def __init__(self, upstream: Upstream, bounds: Bounds, keep: int, backend: _Backend) -> None:
         tls = upstream.tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         super().__init__(verify=tls, trust_env=False, retries=0)
         self._pool = httpcore2.AsyncConnectionPool(
@@ -130,13 +155,20 @@ class _Transport(httpx2.AsyncHTTPTransport):
             max_keepalive_connections=keep,
             keepalive_expiry=bounds.idle_timeout_s,
             retries=0,
-            network_backend=_Backend(bounds.head_limit),
+            network_backend=backend,
         )
 
     def counts(self) -> tuple[int, int]:
         """Open and idle connections."""
         connections = self._pool.connections
         return len(connections), sum(1 for connection in connections if connection.is_idle())
+
+    async def close_an_idle_one(self) -> None:
+        """Close the connection that has been idle for longest, if there is one."""
+        for connection in self._pool.connections:
+            if connection.is_idle():
+                await connection.aclose()
+                return
 
 
 class Httpx2Response:
@@ -174,13 +206,17 @@ class Httpx2Response:
 
 
 class Httpx2Transport:
-    """Two pools: one keeps connections, the other never does, for what must not meet a stale one."""
+    """Two pools: one keeps connections, the other never does, for what must not meet a stale one.
+
+    Both take from one number of connections; what the first keeps makes room for the second.
+    """
 
     def __init__(self, upstream: Upstream, bounds: Bounds) -> None:
         self._upstream = upstream
         self._bounds = bounds
-        self._kept = _Transport(upstream, bounds, bounds.idle_connections)
-        self._fresh = _Transport(upstream, bounds, 0)
+        self._backend = _Backend(bounds.head_limit, bounds.connections)
+        self._kept = _Transport(upstream, bounds, bounds.idle_connections, self._backend)
+        self._fresh = _Transport(upstream, bounds, 0, self._backend)
         host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
         self._url = f"{'https' if upstream.tls else 'http'}://{host}:{upstream.port}/"
 
@@ -199,6 +235,8 @@ class Httpx2Transport:
         attempt = request.attempt
         token = _current.set(attempt)
         try:
+            if request.fresh and self._backend.full:
+                await self._kept.close_an_idle_one()
             transport = self._fresh if request.fresh else self._kept
             response = await transport.handle_async_request(self._request(request))
         except (httpx2.TransportError, OSError) as exc:

@@ -19,7 +19,10 @@ class ClientGone(Exception):
 
 
 class Body:
-    """A request body.  ``length`` is its Content-Length, None where the client sends it in chunks."""
+    """A request body.  ``length`` is its Content-Length, None where the client sends it in chunks.
+
+    ``awaited`` says whether it is the client that is waited for, and still says so where that wait was cut short.
+    """
 
     def __init__(self, receive: Receive, length: int | None, *, keep: int, limit: int | None) -> None:
         self._receive = receive
@@ -30,6 +33,7 @@ class Body:
         self.read = 0
         self.complete = length == 0
         self.replayable = True
+        self.awaited = False
 
     async def prefetch(self) -> None:
         """Read what is there already: most bodies arrive with their head, and can then be sent in one write."""
@@ -42,6 +46,7 @@ class Body:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body from its first byte, however often this is called while ``replayable``."""
+        self.awaited = False
         for chunk in tuple(self._kept):
             yield chunk
         while not self.complete:
@@ -50,7 +55,9 @@ class Body:
                 yield chunk
 
     async def _next(self) -> bytes:
+        self.awaited = True
         message = await self._receive()
+        self.awaited = False
         if message["type"] != "http.request":
             raise ClientGone
         chunk: bytes = message.get("body", b"")

@@ -49,6 +49,7 @@ class Cause(StrEnum):
     NOT_FOUND = "not-found"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     HEADERS_TOO_SLOW = "headers-too-slow"
+    BODY_TOO_SLOW = "body-too-slow"
     BODY_TOO_LARGE = "body-too-large"
     TARGET_TOO_LONG = "target-too-long"
     HEADERS_TOO_LARGE = "headers-too-large"

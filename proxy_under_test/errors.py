@@ -168,6 +168,9 @@ ANSWERS: Mapping[Cause, Answer] = MappingProxyType(
             "http_request_error",
             "The headers took too long.",
         ),
+        Cause.BODY_TOO_SLOW: Answer(
+            408, "Request Body Timeout", "ERR_HTTP_REQUEST_TIMEOUT", "http_request_error", "The body took too long."
+        ),
         Cause.BODY_TOO_LARGE: Answer(
             413, "Content Too Large", "ERR_BODY_TOO_LARGE", "http_request_error", "The body is larger than allowed."
         ),

@@ -99,7 +99,7 @@ class Forwarder:
             with exchange.deadline:
                 await self._serve(exchange, receive)
         except TimeoutError as exc:
-            record.cause, failure = _cause_of_deadline(record), exc
+            record.cause, failure = _cause_of_deadline(exchange), exc
         except (UpstreamFailure, Refusal) as exc:
             record.cause, failure = exc.cause, exc
         except ClientGone:
@@ -264,6 +264,11 @@ def _maybe_executed(exchange: Exchange) -> bool:
     return not repeatable and any(attempt.sent for attempt in exchange.record.attempts)
 
 
-def _cause_of_deadline(record: Record) -> Cause:
-    trying = record.attempts and record.attempts[-1].outcome is None
-    return Cause.DEADLINE_CONNECTING if trying and not record.attempts[-1].connected else Cause.DEADLINE
+def _cause_of_deadline(exchange: Exchange) -> Cause:
+    """Who was waited for: the client, where the next bytes of its body were, and no answer had begun."""
+    latest, body = exchange.record.attempts[-1:], exchange.body
+    if any(attempt.outcome is not None for attempt in latest):
+        return Cause.DEADLINE
+    if any(not attempt.connected for attempt in latest):
+        return Cause.DEADLINE_CONNECTING
+    return Cause.BODY_TOO_SLOW if body is not None and body.awaited else Cause.DEADLINE

@@ -6,6 +6,7 @@ Law: it harms no request.  Offering never waits; the queue is bounded, and what 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,7 +40,8 @@ class ErrorSink:
     def offer(self, error: dict[str, Any]) -> None:
         """Queue ``error``, or drop it where the queue is full."""
         try:
-            self._queue.put_nowait(orjson.dumps({**error, "event": "proxy error"}, default=repr))
+            told = {"timestamp": datetime.now(UTC), "level": "error", **error, "event": "proxy error"}
+            self._queue.put_nowait(orjson.dumps(told, default=repr, option=orjson.OPT_UTC_Z))
         except asyncio.QueueFull:
             self._metrics.sink["dropped"] += 1
             return
@@ -47,12 +49,17 @@ class ErrorSink:
             self._task = asyncio.get_running_loop().create_task(self._deliver())
 
     async def aclose(self) -> None:
-        """Deliver what is queued, for as long as one delivery may take, then stop."""
-        if self._task is not None:
-            done, _ = await asyncio.wait((self._task,), timeout=self._timeout_s)
+        """Deliver what is queued, for as long as one delivery may take, then stop and tell what was not."""
+        task = self._task
+        if task is not None:
+            done, _ = await asyncio.wait((task,), timeout=self._timeout_s)
             if not done:
-                self._task.cancel()
-                await asyncio.wait((self._task,))
+                task.cancel()
+                await asyncio.wait((task,))
+            left = self._queue.qsize() + task.cancelled()  # and what was being posted
+            if left:
+                self._metrics.sink["dropped"] += left
+                self._log.warning("error sink stopped", dropped=left)
         await self._transport.aclose()
 
     async def _deliver(self) -> None:

@@ -61,9 +61,9 @@ class Journal:
         """Log the start of a request."""
         self.metrics.in_flight += 1
         path, _, query = record.target.decode("latin-1").partition("?")
-        record.path = redact.shorten(path)
-        if len(record.upstream) > redact.LONGEST:
-            record.upstream = redact.shorten(record.upstream)
+        record.path = redact.path(path)
+        if len(record.upstream) > redact.LONGEST or "=" in record.upstream:
+            record.upstream = redact.path(record.upstream)
         self.log.tell(
             {
                 "level": "info",

@@ -19,12 +19,22 @@ _SECRET = re.compile(
     r"|credential|jwt|^code$|otp|^pin$|private)"
 )
 
+_PARTS = re.compile(r"([&;])")  # many a server takes either for what separates fields
+_PATH_PARTS = re.compile(r"([/;])")
+
 
 def query(raw: str) -> str:
     """``raw`` with the values of secret-looking fields replaced, cut to ``LONGEST``."""
     if not raw:
         return raw
-    return shorten("&".join(_field(part) for part in raw.split("&")))
+    return shorten("".join(_field(part) for part in _PARTS.split(raw)))
+
+
+def path(raw: str) -> str:
+    """``raw`` with the values of secret-looking parameters (``name=value``) replaced, cut to ``LONGEST``."""
+    if "=" not in raw:
+        return shorten(raw)
+    return shorten("".join(_field(part) for part in _PATH_PARTS.split(raw)))
 
 
 def shorten(text: str) -> str:

@@ -29,13 +29,18 @@ def settings(sink: Origin) -> dict[str, object]:
 
 def test_a_request_is_logged_at_its_start_and_end(proxy: RunningProxy, client: Client) -> None:
     """Method, path, target, status, duration, attempts, bytes; names of headers, no values."""
-    exchange = client.post("/api/proxy/x?token=s3cret&q=1", content=b"four", headers=SECRETS)
+    path = "/api/proxy/x;sid=s3cret?token=s3cret&q=1"
+    exchange = client.post(path, content=b"four", headers=SECRETS)
 
     request_id = exchange.headers.get("x-request-id") or ""
     end = proxy.ended(request_id)
     start = next(line for line in proxy.lines(request_id) if line["event"] == "request started")
-    assert (start["method"], start["path"], start["query"]) == ("POST", "/api/proxy/x", "token=[redacted]&q=1")
-    assert start["target"].endswith("/api/x")
+    assert (start["method"], start["path"], start["query"]) == (
+        "POST",
+        "/api/proxy/x;sid=[redacted]",
+        "token=[redacted]&q=1",
+    )
+    assert start["target"].endswith("/api/x;sid=[redacted]")
     assert {"authorization", "cookie", "x-api-key"} <= set(start["headers"])
     assert (end["status"], end["attempts"], end["bytes_in"], end["outcome"]) == (200, 1, 4, "served")
     assert end["bytes_out"] == exchange.body_length
@@ -114,7 +119,8 @@ def test_an_error_reaches_the_sink(proxy: RunningProxy, upstream: Origin, client
         errors = [json.loads(attempt.body or b"{}") for attempt in sink.attempts()]
         return [error for error in errors if error.get("request_id") == request_id]
 
-    assert len(poll_until(delivered, within_s=5, what="the error at the sink")) == 1
+    error = poll_until(delivered, within_s=5, what="the error at the sink")
+    assert [(one["level"], str(one["timestamp"])[-1]) for one in error] == [("error", "Z")]
 
 
 def test_a_sink_that_is_down_harms_no_request(

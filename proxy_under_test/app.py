@@ -37,7 +37,7 @@ class ProxyApp(FastAPI):
     """FastAPI for our own routes; the door in front of it sends proxied requests straight to the forwarder."""
 
     def __init__(self, forwarder: Forwarder, limits: Limits, **options: Any) -> None:
-        super().__init__(openapi_url=None, docs_url=None, redoc_url=None, **options)
+        super().__init__(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, **options)
         self.door = Door(super().__call__, forwarder, limits)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -141,12 +141,12 @@ def make_app(parts: Parts, limits: Limits, metrics: Metrics) -> ProxyApp:
 
     app = ProxyApp(Forwarder(parts), limits, lifespan=lifespan)
 
-    @app.get("/livez")
+    @app.api_route("/livez", methods=["GET", "HEAD"])
     async def livez() -> dict[str, str]:
         """Whether this process serves; says nothing of the backend."""
         return {"status": "ok"}
 
-    @app.get("/metrics")
+    @app.api_route("/metrics", methods=["GET", "HEAD"])
     async def exposition() -> Response:
         """Prometheus metrics."""
         text, content_type = metrics.exposition()
@@ -155,6 +155,7 @@ def make_app(parts: Parts, limits: Limits, metrics: Metrics) -> ProxyApp:
     @app.exception_handler(StarletteHTTPException)
     async def refused(request: Request, exc: HTTPException) -> None:
         cause = Cause.METHOD_NOT_ALLOWED if exc.status_code == 405 else Cause.NOT_FOUND
-        await app.door.refuse(dict(request.scope), request._send, Refusal(cause))
+        allow = (exc.headers or {}).get("Allow", "").encode("ascii")
+        await app.door.refuse(dict(request.scope), request._send, Refusal(cause), allow=allow)
 
     return app

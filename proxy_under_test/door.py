@@ -1,28 +1,31 @@
 """The outermost layer: refuses what is not to be acted on, answers preflights, and sends the rest to its place.
 
 Law: a refusal has the same envelope, identity and CORS headers as any other error, and is logged once.  A head that
-is refused ends its connection: where it ends, and so what comes after it, is what was in doubt (RFC 9112 section
-11.2), and nobody reads the body that it announced.
+is refused for what it is (``_admit``) ends its connection: where it ends, and so what comes after it, is what was in
+doubt (RFC 9112 section 11.2), and nobody reads the body that it announced.  One that is understood and refused for
+what it asks for (a path, an origin, a method of our own routes) goes on.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from proxy_under_test import frontdoor
 from proxy_under_test.body import Receive
 from proxy_under_test.causes import Cause, Refusal
+from proxy_under_test.cors import METHODS
 from proxy_under_test.errors import Circumstances
 from proxy_under_test.forward import Arrival, Forwarder
 from proxy_under_test.frontdoor import Limits
 from proxy_under_test.headers import Header
 from proxy_under_test.record import Record
-from proxy_under_test.reply import CLOSE, FUSED, Reply, Send, common_headers
+from proxy_under_test.reply import CLOSE, FUSED, Reply, Send, common_headers, date
 from proxy_under_test.target import BASE
 
 Scope = dict[str, Any]
+Message = MutableMapping[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 TARGET = "errorpath.target"  # the request target as it was received; ASGI's path has lost its exact bytes
@@ -55,9 +58,10 @@ class Door:
         elif target.startswith(BASE):
             client = scope["client"][0] if scope["client"] else ""
             fused = FUSED in scope.get("extensions", ())
-            await self._forwarder(Arrival(method, target, scope["headers"], found, client, fused), receive, send)
+            arrival = Arrival(method, target, scope["headers"], found, client, fused, scope["http_version"])
+            await self._forwarder(arrival, receive, send)
         else:
-            await self._inner(scope, receive, send)
+            await self._inner(scope, receive, self._told(found, send))
 
     def _admit(self, scope: Scope, method: str, target: bytes) -> dict[bytes, bytes]:
         fields: list[Header] = scope["headers"]
@@ -71,21 +75,33 @@ class Door:
             frontdoor.check_loop(found[b"via"], self._forwarder.parts.identity.via)
         return found
 
-    async def refuse(self, scope: Scope, send: Send, refusal: Refusal, *, last: bool = False) -> None:
+    def _told(self, found: dict[bytes, bytes], send: Send) -> Send:
+        """``send`` for our own routes, whose answers know nothing of identity, CORS and the time."""
+        parts = self._forwarder.parts
+        request_id = parts.request_ids(found.get(b"x-request-id"))
+        common = [*common_headers(request_id, parts.cors.headers(found.get(b"origin"))), date()]
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start" and not _has_id(message["headers"]):  # refusals have all that
+                message["headers"] = [*message["headers"], *common]
+            await send(message)
+
+        return told
+
+    async def refuse(
+        self, scope: Scope, send: Send, refusal: Refusal, *, last: bool = False, allow: bytes = b""
+    ) -> None:
         """Answer, log and count a request that is not served; with ``last`` the connection ends there."""
         parts = self._forwarder.parts
-        now = time.monotonic()
         first = dict(reversed(scope["headers"]))
         request_id = parts.request_ids(first.get(b"x-request-id"))
-        target: bytes = scope.get(TARGET) or _target_of(scope)
-        client = scope["client"][0] if scope["client"] else ""
-        record = Record(scope["method"], target, request_id, now, client)
+        record = _record(scope, request_id)
         record.cause, record.detail = refusal.cause, str(refusal)
         parts.journal.started(record)
         answer = parts.answers[refusal.cause]
         common = common_headers(request_id, parts.cors.headers(first.get(b"origin")))
         reply = Reply(send, [*common, CLOSE] if last else common)
-        about = Circumstances(0.0, parts.timing.deadlines.timeout_s * 1000)
+        about = Circumstances(0.0, parts.timing.deadlines.timeout_s * 1000, allow=allow or METHODS)
         try:
             await reply.error(parts.writer, answer, about)
         finally:
@@ -100,9 +116,26 @@ class Door:
             await self.refuse(scope, send, Refusal(Cause.ORIGIN_NOT_ALLOWED))
             return
         answer = cors.preflight(origin, found.get(b"access-control-request-headers"))
-        reply = Reply(send, common_headers(parts.request_ids(found.get(b"x-request-id")), answer))
-        await reply.start(204, [])
-        await reply.body(b"", more=False)
+        request_id = parts.request_ids(found.get(b"x-request-id"))
+        record = _record(scope, request_id)
+        parts.journal.started(record)
+        reply = Reply(send, common_headers(request_id, answer))
+        try:
+            await reply.start(204, [date()])
+            await reply.body(b"", more=False)
+        finally:
+            record.status = 204
+            parts.journal.finished(record, time.monotonic())
+
+
+def _record(scope: Scope, request_id: bytes) -> Record:
+    target: bytes = scope.get(TARGET) or _target_of(scope)
+    client = scope["client"][0] if scope["client"] else ""
+    return Record(scope["method"], target, request_id, time.monotonic(), client)
+
+
+def _has_id(headers: Iterable[Header]) -> bool:
+    return any(name == b"x-request-id" for name, _ in headers)
 
 
 def _target_of(scope: Scope) -> bytes:

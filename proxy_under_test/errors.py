@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from proxy_under_test.causes import Cause
+from proxy_under_test.cors import METHODS
 
 REFUSED = "Backend API Connection Refused"
 TIMEOUT = "Request Timeout"
@@ -216,6 +217,7 @@ class Circumstances:
     retries: int | None = None
     stack: str = ""
     maybe_executed: bool = False  # a write that must not be repeated had left when it failed
+    allow: bytes = METHODS  # the methods of what was asked for (RFC 9110 section 10.2.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +246,7 @@ class ErrorWriter:
                 details["stack"] = about.stack
         return orjson.dumps({"error": answer.title, "message": answer.message, "details": details})
 
-    def headers(self, answer: Answer, body: bytes) -> list[tuple[bytes, bytes]]:
+    def headers(self, answer: Answer, body: bytes, allow: bytes = METHODS) -> list[tuple[bytes, bytes]]:
         """Headers that describe the error; identity and CORS are the caller's to add."""
         headers = [
             (b"content-type", b"application/json"),
@@ -256,5 +258,5 @@ class ErrorWriter:
         if answer.status == 503:
             headers.append((b"retry-after", b"%d" % max(1, math.ceil(self.retry_after_s))))
         if answer.status == 405:
-            headers.append((b"allow", b"GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"))
+            headers.append((b"allow", allow))
         return headers

@@ -23,7 +23,7 @@ from proxy_under_test.headers import Header, Identity, RequestIds
 from proxy_under_test.health import HealthGate
 from proxy_under_test.policy import GiveUp, Rules
 from proxy_under_test.record import Journal, Record
-from proxy_under_test.reply import LEFT, Reply, Send, common_headers
+from proxy_under_test.reply import LEFT, Reply, Send, common_headers, date
 from proxy_under_test.target import bypasses_gate, upstream_target
 from proxy_under_test.transport import Incoming, Outgoing, Transport, Try
 
@@ -38,6 +38,7 @@ class Arrival:
     found: dict[bytes, bytes]
     client: str
     fused: bool = False
+    version: str = "1.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class Forwarder:
             target = upstream_target(arrival.target, parts.prefix)
             record.upstream = parts.upstream_url + target.partition(b"?")[0].decode("latin-1")
             record.forwarded = parts.forward_request(
-                arrival.headers, found, parts.identity, arrival.client, exchange.request_id
+                arrival.headers, found, parts.identity, arrival.client, exchange.request_id, arrival.version
             )
             if b"content-length" in found or b"transfer-encoding" in found:
                 length = found.get(b"content-length")
@@ -207,7 +208,7 @@ class Forwarder:
         if response.until_close:
             exchange.record.detail = "the body has no length: its end cannot be told from a cut"
         try:
-            passed = parts.forward_response(response.headers, parts.identity.via)
+            passed = parts.forward_response(response.headers, parts.identity.via, response.status, date)
             finished = False
             if response.ready:
                 chunk = await response.read()

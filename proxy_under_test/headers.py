@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -92,11 +92,17 @@ class RequestIds:
 
 
 def forward_request(
-    headers: Sequence[Header], found: dict[bytes, bytes], identity: Identity, client: str, rid: bytes
+    headers: Sequence[Header],
+    found: dict[bytes, bytes],
+    identity: Identity,
+    client: str,
+    rid: bytes,
+    version: str = "1.1",
 ) -> list[Header]:
     """The header list for the upstream, without framing.
 
-    ``found`` has each field of ``headers`` once (repeated ones joined by ", "); ``client`` is the peer's address.
+    ``found`` has each field of ``headers`` once (repeated ones joined by ", "); ``client`` is the peer's address,
+    ``version`` its HTTP's.
     """
     dropped = _dropped(found.get(b"connection"), REQUEST_DROPPED, PROTECTED)
     # A name with "_" is another header's twin to a backend of the CGI family; nginx drops them, too.
@@ -104,20 +110,24 @@ def forward_request(
     host, forwarded_for, forwarded = found.get(b"host", b""), found.get(b"x-forwarded-for"), found.get(b"forwarded")
     short = len(host) + len(forwarded_for or b"") + len(forwarded or b"") <= REMEMBERED
     origin = (_known_origin_of if short else _origin_of)(client, host, forwarded_for, forwarded)
-    via = b"1.1 " + identity.via
+    via = (b"1.1 " if version == "1.1" else b"1.0 ") + identity.via
     if b"via" in found:
         via = found[b"via"] + b", " + via
     return [(b"host", identity.upstream_host), *passed, *origin, (b"via", via), (b"x-request-id", rid)]
 
 
-def forward_response(headers: Sequence[Header], via: bytes) -> list[Header]:
-    """The upstream's headers as far as the client may see them, and our ``Via``."""
+def forward_response(headers: Sequence[Header], via: bytes, status: int, date: Callable[[], Header]) -> list[Header]:
+    """The upstream's headers as far as the client may see them, and our ``Via``; ``date`` where it told none."""
     found = dict(headers)
     connection = found.get(b"connection")
     if connection is not None and len(found) != len(headers):
         connection = b",".join([value for name, value in headers if name == b"connection"])
     dropped = _dropped(connection, RESPONSE_DROPPED, PROTECTED_RESPONSE)
     passed = [header for header in headers if header[0] not in dropped]
+    if status == 204:  # which must not have one (RFC 9110 section 8.6)
+        passed = [header for header in passed if header[0] != b"content-length"]
+    if b"date" not in found:
+        passed.append(date())
     passed.append((b"via", b"1.1 " + via))
     return passed
 

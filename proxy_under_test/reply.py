@@ -5,8 +5,10 @@ Law: every response, of the upstream or of our own making, carries the request i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 from proxy_under_test.errors import Answer, Circumstances, ErrorWriter
@@ -71,8 +73,18 @@ class Reply:
     async def error(self, writer: ErrorWriter, answer: Answer, about: Circumstances) -> None:
         """Send one whole error response."""
         body = writer.body(answer, about)
-        date = (b"date", formatdate(usegmt=True).encode("ascii"))  # RFC 9110 section 6.6.1
-        await self.first(answer.status, [*writer.headers(answer, body), date], body, more=False)
+        headers = [*writer.headers(answer, body, about.allow), date()]
+        await self.first(answer.status, headers, body, more=False)
+
+
+def date() -> Header:
+    """The field that says when a response was made (RFC 9110 section 6.6.1)."""
+    return _date(int(time.time()))
+
+
+@lru_cache(maxsize=1)  # a second has many responses
+def _date(second: int) -> Header:
+    return b"date", formatdate(second, usegmt=True).encode("ascii")
 
 
 def common_headers(request_id: bytes, cors: list[Header]) -> list[Header]:

@@ -16,6 +16,7 @@ from proxy_under_test.errors import ANSWERS, Circumstances, ErrorWriter
 from proxy_under_test.headers import Identity
 from proxy_under_test.target import bypasses_gate, upstream_target
 
+NOW = (b"date", b"Tue, 07 Jul 2026 10:00:00 GMT")
 US = Identity(b"origin.test:3101", b"errorpath-proxy-0")
 
 
@@ -109,12 +110,29 @@ def test_a_response_keeps_its_cookies_and_loses_its_cors_and_hops() -> None:
         (b"access-control-allow-origin", b"*"), (b"transfer-encoding", b"chunked"), (b"content-encoding", b"gzip"),
     ]  # fmt: skip
 
-    assert headers.forward_response(given_, b"us") == [
+    assert headers.forward_response(given_, b"us", 200, lambda: NOW) == [
         (b"set-cookie", b"a=1"),
         (b"set-cookie", b"b=2"),
         (b"content-encoding", b"gzip"),
+        NOW,
         (b"via", b"1.1 us"),
     ]
+
+
+def test_a_response_has_one_date_and_a_204_no_length() -> None:
+    """RFC 9110 sections 6.6.1 and 8.6: the upstream's date, ours where it has none; of a 204 its length is dropped."""
+    dated = [(b"date", b"Mon, 06 Jul 2026 10:00:00 GMT"), (b"content-length", b"0")]
+
+    assert headers.forward_response(dated, b"us", 200, lambda: NOW) == [*dated, (b"via", b"1.1 us")]
+    assert headers.forward_response(dated, b"us", 204, lambda: NOW) == [dated[0], (b"via", b"1.1 us")]
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_via_names_the_version_that_was_received(version: str) -> None:
+    """RFC 9110 section 7.6.3."""
+    passed = headers.forward_request([], {}, US, "127.0.0.1", b"id-1", version)
+
+    assert dict(passed)[b"via"] == f"{version} errorpath-proxy-0".encode()
 
 
 def test_a_sane_request_id_is_kept_and_any_other_replaced() -> None:
@@ -179,7 +197,15 @@ def test_secret_looking_query_values_are_not_logged() -> None:
 
     assert query == "q=1&access_token=[redacted]&API-Key=[redacted]&password=[redacted]&flag"
     assert redact.query("t%6Fken=abc&%70assword=d%26ef&a%2Fb=1") == "t%6Fken=[redacted]&%70assword=[redacted]&a%2Fb=1"
+    assert redact.query("a=1;token=abc&b;c=2") == "a=1;token=[redacted]&b;c=2"
     assert len(redact.shorten("x" * 100_000)) < 2_100
+
+
+def test_secret_looking_path_parameters_are_not_logged() -> None:
+    """A session that a server without cookies writes into its paths is one as well."""
+    assert redact.path("/a;v=1;jsessionid=abc/b;token=d%3Bef") == "/a;v=1;jsessionid=[redacted]/b;token=[redacted]"
+    assert redact.path("/a;b/c") == "/a;b/c"
+    assert len(redact.path("/" + ";a=1" * 100_000)) < 2_100
 
 
 def test_header_names_are_bounded_too() -> None:

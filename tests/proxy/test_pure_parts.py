@@ -120,7 +120,7 @@ def test_a_response_keeps_its_cookies_and_loses_its_cors_and_hops() -> None:
 
 
 def test_a_response_has_one_date_and_a_204_no_length() -> None:
-    """RFC 9110 sections 6.6.1 and 8.6: the upstream's date, ours where it has none; of a 204 its length is dropped."""
+    """RFC 9110 sections 6.6.1 and 8.6: the upstream's date, ours where it has none; a 204 loses its length."""
     dated = [(b"date", b"Mon, 06 Jul 2026 10:00:00 GMT"), (b"content-length", b"0")]
 
     assert headers.forward_response(dated, b"us", 200, lambda: NOW) == [*dated, (b"via", b"1.1 us")]

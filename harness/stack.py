@@ -174,16 +174,20 @@ class Stack:
             expiring=expiring,
         )
 
-    def system(self, case: Case, *, expiring: bool = False, own_postgres: bool = False) -> System:
+    def system(
+        self, case: Case, *, expiring: bool = False, own_postgres: bool = False, unhurried: bool = False
+    ) -> System:
         """A rig in front of the backend; ``expiring`` as for `rig`, ``own_postgres``: of the one on its own server.
 
-        That one's proxy has its deadline in our seconds, too: restarting a server takes as long as it takes.
+        ``unhurried``: the proxy has its deadline in our seconds, for nothing is to be ended by it.  So it has with
+        ``own_postgres``: restarting a server takes as long as it takes.
         """
         if self.plan.why_no_api is not None:
             raise NotPromised(self.plan.why_no_api)
-        backend, settings = self.backend, {**self._pace(expiring), **self._patience()}
-        if own_postgres:
-            backend, timeout = self.backend_on_own_postgres, self.plan.contract.timeout
+        backend = self.backend_on_own_postgres if own_postgres else self.backend
+        settings = {**self._pace(expiring), **self._patience()}
+        if unhurried or own_postgres:
+            timeout = self.plan.contract.timeout
             settings |= self._as_at_real_speed(request_timeout=timeout.request_s if timeout else None)
         link = self._link_to(backend)
         target = self.target(url(link), settings)

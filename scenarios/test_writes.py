@@ -35,6 +35,7 @@ def test_a_write_that_nothing_disturbs_is_executed_once(system: System, expect: 
 
 
 @pytest.mark.lasts(6)
+@pytest.mark.unhurried  # the waits take two thirds of the deadline
 @pytest.mark.error_path("write-before-commit")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("lost", [RequestReset(), RequestCut()], ids=_name)
@@ -53,6 +54,7 @@ def test_a_write_lost_on_its_way_is_not_executed(
 
 
 @pytest.mark.lasts(6)
+@pytest.mark.unhurried  # the waits take two thirds of the deadline
 @pytest.mark.error_path("write-idempotent-lost")
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 @pytest.mark.parametrize("lost", [AnswerReset(), AnswerCut()], ids=_name)

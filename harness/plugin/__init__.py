@@ -49,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "error_path(id): the error path of the catalogue that a scenario checks")
     config.addinivalue_line("markers", "expiring_health: the target's health result expires at the target's pace")
     config.addinivalue_line("markers", "own_postgres: the API is on a PostgreSQL that no other worker uses")
+    config.addinivalue_line("markers", "unhurried: the proxy before the API has its deadline in our seconds")
     config.addinivalue_line("markers", "lasts(target_s): target seconds that a scenario takes at least")
     told = getattr(config, "workerinput", {}).get(WORKER_INPUT)
     if told is not None:

@@ -85,9 +85,14 @@ def rig(request: pytest.FixtureRequest, case: Case, errorpath_stack: Stack) -> R
 @pytest.fixture
 def system(request: pytest.FixtureRequest, case: Case, errorpath_stack: Stack) -> System:
     """The proxy in front of the real backend."""
-    own_postgres = _marked(request, "own_postgres")
-    system = errorpath_stack.system(case, expiring=_marked(request, "expiring_health"), own_postgres=own_postgres)
-    return _on_whole_links(system)
+    return _on_whole_links(
+        errorpath_stack.system(
+            case,
+            expiring=_marked(request, "expiring_health"),
+            own_postgres=_marked(request, "own_postgres"),
+            unhurried=_marked(request, "unhurried"),
+        )
+    )
 
 
 def _marked(request: pytest.FixtureRequest, name: str) -> bool:

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 from harness.contract.model import (
     Contract,
+    ErrorKind,
+    ErrorPromise,
     Gauges,
     Health,
     Identity,
@@ -34,6 +36,10 @@ class Promises:
     """Shortcuts into ``contract``; each raises NotPromised when its part is absent.  Seconds are the target's."""
 
     contract: Contract
+
+    def error(self, kind: ErrorKind) -> ErrorPromise:
+        """The promised error of this kind."""
+        return _promised(self.contract.errors.get(kind), f"errors.{kind}")
 
     @property
     def retries(self) -> Retries:

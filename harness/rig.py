@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from harness.bytewise import Bytewise
 from harness.case import Case
 from harness.clock import Clock, now, poll_until
-from harness.contract.model import Contract
+from harness.contract.model import Contract, ErrorKind
 from harness.environment.processes import Owned
 from harness.errors import ContractViolation, FaultNotWitnessed, HarnessError, NotInTime
 from harness.faults import Fault, Witness
@@ -182,6 +182,11 @@ class Rig(Leftovers, Bytewise):
         """The first answer of this status; ContractViolation as in `until_served`."""
         return self._until(path, lambda exchange: exchange.status == status, f"answered {status}", within_s)
 
+    def until_error(self, path: str, kind: ErrorKind, *, within_s: float) -> Exchange:
+        """The first answer that is the contract's error of this kind; ContractViolation as in `until_served`."""
+        told = self.error(kind).told
+        return self._until(path, lambda exchange: told(exchange.status, exchange.text), f"told {kind}", within_s)
+
     def _until(self, path: str, good: Callable[[Exchange], bool], what: str, within_s: float) -> Exchange:
         self.progress.say(f"asking for {path} until it is {what} (at most {within_s:g} s of the target)")
         deadline = now() + self.clock.wall(within_s) + SETTLE_S
@@ -198,11 +203,8 @@ class Rig(Leftovers, Bytewise):
         ContractViolation when it is still open ``within_s`` wall seconds after this was asked.
         """
         try:
-            return self.until(
-                lambda: self.origin_tries(exchange)[0].closed_by_peer_at,
-                "the upstream connection to be closed",
-                within_s=within_s,
-            )
+            what = "the upstream connection to be closed"
+            return self.until(lambda: self.origin_tries(exchange)[0].closed_by_peer_at, what, within_s=within_s)
         except NotInTime as exc:
             still = f"still open {within_s:g} s of our clock after the answer"
             raise ContractViolation("the upstream connection closed", still) from exc

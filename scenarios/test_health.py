@@ -116,7 +116,7 @@ def test_a_backend_that_dies_leaves_no_request_hanging(rig: Rig, expect: Expect)
     """When the backend dies every request still ends by the deadline, and soon in "unavailable"."""
     with rig.broken(Refused()) as fault:
         first = rig.get("/items")
-        told = rig.until_status("/items", 503, within_s=rig.health.ttl_s + rig.health.timeout_s)
+        told = rig.until_error("/items", "unavailable", within_s=rig.health.ttl_s + rig.health.timeout_s)
 
     expect.failed(first, "refused", "unavailable", "timeout")
     expect.took(first, 0, rig.deadline_s)

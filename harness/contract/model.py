@@ -74,6 +74,10 @@ class ErrorPromise(_Section):
     code: str | None = None
     details: tuple[str, ...] = ()
 
+    def told(self, status: int | None, body: str) -> bool:
+        """Whether an answer of this status with this body seems to be this error: by its title, where it has one."""
+        return status == self.status and (self.error or "") in body
+
 
 class Cors(_Section):
     """Which origins may send credentials."""

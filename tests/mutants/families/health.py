@@ -111,7 +111,7 @@ def a_connect_is_healthy() -> None:
         return 200
 
 
-@mutant("health-down")
+@mutant("health-down health-goes-down")
 def never_probed() -> None:
     """The health check is written and never called."""
     replace(HealthGate, "passes", property(lambda _: True))

@@ -23,20 +23,21 @@ ARRIVED_S = 1.0  # wall seconds, which only a target takes that keeps the connec
 class Aftermath(Logged, Answers, Timing):
     """Claims about what is left, once the fault is healed."""
 
-    def harmless(self, rig: Rig, exchange: Exchange, *happened: Happened) -> None:
+    def harmless(self, rig: Rig, exchange: Exchange, *happened: Happened, mended: bool = False) -> None:
         """The request was tried once and in time, its connection is not used again, and its record tells it.
 
-        Nothing is retried, for a response had begun; ``happened`` is what the record may say of it.
+        Nothing is retried, for a response had begun; ``happened`` is what the record may say of it.  ``mended``: the
+        proxy put right what was odd, which was no framing, so that the connection may be used again.
         """
         if rig.contract.timeout:
             self.took(exchange, 0, rig.deadline_s)
         self.tries(exchange, 1)
-        self.own_answer(rig, exchange)
+        self.own_answer(rig, exchange, mended=mended)
         if rig.journal.promised("end"):
             self.record(exchange, *happened, rig=rig)
 
-    def own_answer(self, rig: Rig, before: Exchange) -> None:
-        """The next request gets the answer to itself, on another connection than the one of ``before``."""
+    def own_answer(self, rig: Rig, before: Exchange, *, mended: bool = False) -> None:
+        """The next request gets the answer to itself, on another connection than a broken answer ``before``."""
         rig.until(lambda: rig.only_try(before).ended_at, "the origin to have said all it was to say")
         broken = rig.only_try(before).connection
         with suppress(HarnessError):  # what came after the answer may still be on its way to the target
@@ -44,6 +45,8 @@ class Aftermath(Logged, Answers, Timing):
         following = rig.get(f"/next/{new_key()}")
         self.served(following)
         self.equal("target in the next answer", f"{rig.upstream_base}{following.path}", following.json()["target"])
+        if mended:
+            return
         used, next_used = rig.only_try(before).connection, rig.only_try(following).connection
         self.that(
             used != next_used, "another connection for the next request", f"connection {used}, then {next_used}"

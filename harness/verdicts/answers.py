@@ -103,6 +103,29 @@ class Answers(Claims):
         else:
             self.broken_body(exchange)
 
+    def failed_though_allowed(
+        self, exchange: Exchange, rule: str, source: str, *, holds: bool, types: Sequence[str]
+    ) -> None:
+        """The error of a failed request, also where a standard lets it be served by a ``rule`` that ``holds``."""
+        if exchange.status == 200:
+            self.rule(rule, source, holds=holds)
+            self.that(False, "an error, whatever else the standard allows", seen(exchange))
+        self.failed(exchange, "failed", types=types)
+
+    def failed_or_mended(
+        self, exchange: Exchange, name: str, value: str | None, *, types: Sequence[str] = ()
+    ) -> bool:
+        """The error of a failed request; or a whole 200 where the field that was odd stands once with this value.
+
+        Spaces do not count; None: nothing can mend it.  Returns whether it was mended.
+        """
+        if value is None or exchange.status != 200:
+            self.failed(exchange, "failed", types=types)
+            return False
+        self.served(exchange)
+        self.equal(name, [value], [found.replace(" ", "") for found in exchange.headers.get_all(name)])
+        return True
+
     def rule(self, name: str, source: str, *, holds: bool) -> None:
         """Record whether a rule of a standard holds; decides nothing."""
         self._case.standards.append(judge_rule(name, source, agrees=holds))

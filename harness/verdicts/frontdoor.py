@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Collection
 from contextlib import suppress
 from urllib.parse import unquote
@@ -22,6 +23,7 @@ from harness.traffic.under_way import Pending
 from harness.verdicts.claims import Claims, shown
 from harness.verdicts.standard import error_type, judge_refusal
 
+AMBIGUOUS = re.compile(rb"\r\n[ \t]|\r(?!\n)|\x00")
 HIDDEN = (
     "hidden"  # in what a request carries where it must not be seen: a request in its body, a field in its trailer
 )
@@ -33,8 +35,22 @@ class FrontDoor(Claims):
     def turned_away(self, exchange: RawExchange, statuses: Collection[int]) -> None:
         """Answered with one of ``statuses``, the connection closed after it, and nothing whole went upstream."""
         self.answered(exchange, statuses)
-        self.that(exchange.end in ("fin", "reset"), "the connection closed", f"the connection {exchange.end}")
+        self.ended(exchange)
         self.nothing_whole_upstream()
+
+    def ended(self, exchange: RawExchange) -> None:
+        """The proxy closed the connection, in order or not, as long as we watched it."""
+        self.that(exchange.end in ("fin", "reset"), "the connection closed", f"the connection {exchange.end}")
+
+    def one_reading(self, exchange: RawExchange) -> None:
+        """The head that came has no fold, NUL or bare CR, which two readers may read differently (RFC 9112 2.2, 5.2).
+
+        What a client library shows of a head does not tell: it may have mended it.
+        """
+        head = exchange.received.partition(b"\r\n\r\n")[0]
+        found = AMBIGUOUS.search(head)
+        actual = shown(head[max(0, found.start() - 20) : found.end() + 20]) if found else "none"
+        self.that(found is None, "no fold, NUL or bare CR in the head", actual)
 
     def answered(self, exchange: RawExchange, statuses: Collection[int]) -> None:
         """The first answer is whole and has one of ``statuses``."""

@@ -85,6 +85,13 @@ BROKEN: list[tuple[str, Callable[[Expect], object]]] = [
     ("an error code of another form", lambda e: e.schema(_exchange(503, {**ERROR, "details": {"errorCode": "x y"}}))),
     ("a header twice", lambda e: e.header(_exchange(headers=[("A", "1"), ("A", "1")]), "a", "1")),
     ("a header that should be absent", lambda e: e.header(_exchange(headers=[("A", "1")]), "a", None)),
+    ("a field that is not mended", lambda e: e.failed_or_mended(_exchange(headers=[("A", "a, b")]), "a", "ab")),
+    ("a mended field twice", lambda e: e.failed_or_mended(_exchange(headers=[("A", "1")] * 2), "a", "1")),
+    ("a field that nothing mends", lambda e: e.failed_or_mended(_exchange(headers=[("A", "1")]), "a", None)),
+    (
+        "a 200 that only a standard allows",
+        lambda e: e.failed_though_allowed(_exchange(), "r", "s", holds=True, types=()),
+    ),
     ("a header that is empty", lambda e: e.header_present(_exchange(headers=[("A", "")]), "a")),
     (
         "a token that is missing",
@@ -112,6 +119,7 @@ KEPT: list[tuple[str, Callable[[Expect], object]]] = [
     ("requests that end", lambda e: e.all_end([_exchange(wall_s=30 / SPEED + SETTLE_S)], 30)),
     ("the documented error", lambda e: e.error(REFUSED, "refused")),
     ("the schema", lambda e: e.schema(REFUSED)),
+    ("a mended field", lambda e: e.failed_or_mended(_exchange(headers=[("A", "a  b")]), "a", "ab")),
     ("a header", lambda e: e.header(_exchange(headers=[("A", "1")]), "a", "1")),
     ("a token", lambda e: e.has_token(_exchange(headers=[("Vary", "accept, ORIGIN")]), "vary", "Origin")),
     ("a duration", lambda e: e.duration({"duration": 320}, _exchange(wall_s=0.35), at_least_s=6)),

@@ -84,6 +84,11 @@ BROKEN: dict[str, Claim] = {
     "outside by escapes": lambda: expect().inside([attempt("/api/%2e%2e%2fadmin")]),
     "outside by parameters": lambda: expect().inside([attempt("/api/..;x/admin")]),
     "outside by backslashes": lambda: expect().inside([attempt("/api/..\\admin")]),
+    "a fold": lambda: expect().one_reading(seen(b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\nok")),
+    "a fold with a tab": lambda: expect().one_reading(seen(b"HTTP/1.1 200 OK\r\nX: a\r\n\tb\r\n\r\nok")),
+    "a bare CR": lambda: expect().one_reading(seen(b"HTTP/1.1 200 OK\r\nX: a\rb\r\n\r\nok")),
+    "a NUL": lambda: expect().one_reading(seen(b"HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\nok")),
+    "kept open": lambda: expect().ended(seen(b"", "timeout")),
     "left too late": lambda: expect().closed_soon(attempt(closed_by_peer_at=2.1), 1.0, 1.0),
     "never left": lambda: expect().closed_soon(attempt(), 1.0, 1.0),
     "never there": lambda: expect().closed_soon(None, 1.0, 1.0),
@@ -99,6 +104,8 @@ KEPT: dict[str, Claim] = {
     "below the base": lambda: expect().inside(
         [attempt("/api/x/../y"), attempt("/api/"), attempt("/api/a%2Fb?../..")]
     ),
+    "one reading": lambda: expect().one_reading(seen(OK + b"\r\n \0\rbody")),
+    "ended without an answer": lambda: expect().ended(seen(b"", "reset")),
     "left at once": lambda: expect().closed_soon(attempt(closed_by_peer_at=1.5), 1.0, 1.0),
     "one of a hundred": lambda: expect().all_served(served(99, 100), 0.99),
 }

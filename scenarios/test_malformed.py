@@ -24,6 +24,7 @@ MIB = 1 << 20
 INCOMPLETE = ("http_response_incomplete", "connection_terminated")
 PROTOCOL = ("http_protocol_error",)
 TOO_LARGE = ("http_response_header_section_size", "http_response_header_size")
+SPACED = b"X-Before : 1"
 HINT = b"HTTP/1.1 103 Early Hints\r\nLink: </%b.css>\r\n\r\n" % (b"x" * 1000)
 
 
@@ -65,14 +66,14 @@ def test_half_a_head_is_an_error(rig: Rig, expect: Expect, cut: Behaviour) -> No
 
 
 @pytest.mark.error_path("malformed-header-colon")
-@pytest.mark.parametrize("line", [b"X-No-Colon", b"X Space: 1", b": no name", b"X-Before : 1"])
+@pytest.mark.parametrize("line", [b"X-No-Colon", b"X Space: 1", b": no name", SPACED])
 def test_a_line_that_is_no_header_is_an_error(rig: Rig, expect: Expect, line: bytes) -> None:
-    """A header line without a colon or a name is an error, never passed on as it is (RFC 9112 section 5)."""
+    """A header line without a colon or a name is an error; space before the colon is one, or removed (RFC 9112 5)."""
     with rig.broken(Route(with_head(line, b"Content-Length: 2"))):
         exchange = rig.get("/items")
 
-    expect.failed(exchange, "failed", types=PROTOCOL)
-    expect.harmless(rig, exchange, "malformed")
+    mended = expect.failed_or_mended(exchange, "X-Before", "1" if line == SPACED else None, types=PROTOCOL)
+    expect.harmless(rig, exchange, "served" if mended else "malformed", mended=mended)
 
 
 @pytest.mark.error_path("malformed-header-fold")
@@ -81,13 +82,11 @@ def test_a_value_that_two_readers_read_differently_is_not_passed_on(rig: Rig, ex
     """A folded value, a NUL or a bare CR is an error, or replaced by spaces (RFC 9112 5.2, RFC 9110 5.5)."""
     with rig.broken(Route(with_head(b"X-Odd: " + value, b"Content-Length: 2"))):
         exchange = rig.get("/items")
+        raw = rig.tell(rig.head())  # what a client library would mend is seen here as it came
 
-    passed = exchange.headers.get("x-odd")
-    if exchange.status == 200:
-        expect.equal("X-Odd", "ab", (passed or "").replace(" ", ""))
-    else:
-        expect.failed(exchange, "failed", types=PROTOCOL)
-    expect.harmless(rig, exchange, "malformed", "served")
+    mended = expect.failed_or_mended(exchange, "X-Odd", "ab", types=PROTOCOL)
+    expect.one_reading(raw)
+    expect.harmless(rig, exchange, "served" if mended else "malformed", mended=mended)
 
 
 @pytest.mark.error_path("malformed-header-size")
@@ -135,14 +134,15 @@ def test_a_length_that_is_not_one_number_is_an_error(rig: Rig, expect: Expect, l
 @pytest.mark.error_path("malformed-length-chunked")
 @pytest.mark.parametrize("first", ["length", "chunked"])
 def test_two_framings_at_once_are_an_error(rig: Rig, expect: Expect, first: str) -> None:
-    """Content-Length and chunked together are an error: one reader's body is another's next answer (RFC 9112 6.3)."""
+    """Content-Length and chunked together are an error, though RFC 9112 6.3 also lets the chunks alone pass."""
     lines = [b"Content-Length: 2", b"Transfer-Encoding: chunked"]
     body = b"2\r\nok\r\n0\r\n\r\n"
 
     with rig.broken(Route(with_head(*(lines if first == "length" else reversed(lines)), body=body))):
         exchange = rig.get("/items")
 
-    expect.failed(exchange, "failed", types=PROTOCOL)
+    alone = exchange.complete and exchange.body == b"ok" and "content-length" not in exchange.headers
+    expect.failed_though_allowed(exchange, "one framing", "RFC 9112 section 6.3", holds=alone, types=PROTOCOL)
     expect.harmless(rig, exchange, "malformed")
 
 
@@ -161,7 +161,9 @@ def test_a_coding_that_cannot_be_undone_is_an_error(rig: Rig, expect: Expect, co
 @pytest.mark.parametrize("size", [b"zz", b"0x2", b"-1", b"1" * 20])
 def test_a_bad_chunk_size_breaks_the_body(rig: Rig, expect: Expect, size: bytes) -> None:
     """A chunk whose size is no hexadecimal number breaks the body, visibly (RFC 9112 section 7.1)."""
-    with rig.broken(Route(with_head(b"Transfer-Encoding: chunked", body=b"2\r\nok\r\n" + size + b"\r\nno\r\n"))):
+    body = b"2\r\nok\r\n%b\r\nno\r\n0\r\n\r\n" % size  # whole for whoever takes the size for one
+
+    with rig.broken(Route(with_head(b"Transfer-Encoding: chunked", body=body))):
         exchange = rig.get("/items")
 
     expect.failed_or_broken(exchange, types=("http_response_transfer_coding", *PROTOCOL))

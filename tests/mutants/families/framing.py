@@ -7,11 +7,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from proxy_under_test import frontdoor
+from proxy_under_test.forward import Parts
 from proxy_under_test.server.protocol import ClientProtocol
 from proxy_under_test.transport import framing
 from proxy_under_test.transport.connection import Connection
 from tests.mutants.mutant import mutant
-from tests.mutants.seams import Change, around, replace
+from tests.mutants.seams import Change, around, parts, replace
+
+STAND_IN = b"~odd~"  # a token, which the parser lets through
 
 
 @mutant("malformed-chunked-cut")
@@ -122,8 +125,55 @@ def both_framings_believed() -> None:
 def any_coding_read_as_chunks() -> None:
     """A transfer coding is taken for chunked, whatever it is called."""
     coding = re.compile(rb"(?i)^(transfer-encoding:)[^\r\n]*", re.MULTILINE)
+    _in_response_heads(lambda head: coding.sub(rb"\1 chunked", head))
+
+
+def _in_response_heads(change: Change) -> None:
+    """Change the bytes of every response's head before they are parsed; it comes in one piece."""
 
     @around(Connection, "_feed")
     def _(feed: Change, self: Connection, data: bytes) -> None:
         head, end, body = data.partition(b"\r\n\r\n")
-        feed(self, data if self.head_done else coding.sub(rb"\1 chunked", head) + end + body)
+        feed(self, data if self.head_done else change(head) + end + body)
+
+
+def _passed_on(odd: bytes, before: bytes = b"") -> None:
+    """Pass ``odd`` bytes, where they stand ``before`` others, through the parser and on to the client."""
+    _in_response_heads(lambda head: head.replace(odd + before, STAND_IN + before))
+
+    @parts
+    def _(made: Parts) -> None:
+        write = made.forward_response
+
+        def with_odd_bytes(*args: Any) -> list[tuple[bytes, bytes]]:
+            return [(n.replace(STAND_IN, odd), v.replace(STAND_IN, odd)) for n, v in write(*args)]
+
+        made.forward_response = with_odd_bytes
+
+
+@mutant("malformed-header-colon")
+def space_before_colon_passed() -> None:
+    """Whatever stands before a colon is a name, also with a space at its end, and is passed on like that."""
+    _passed_on(b" ", before=b":")
+
+
+@mutant("malformed-header-fold")
+def folds_passed() -> None:
+    """A folded value is passed on as it came; most client libraries unfold it, and not all."""
+    _passed_on(b"\r\n ")
+
+
+@mutant("malformed-length-chunked")
+def length_beside_chunks_dropped() -> None:
+    """Of a length and chunks in a response the chunks are passed on, and nobody hears that there was a length."""
+    length = re.compile(rb"(?i)\r\ncontent-length:[^\r\n]*")
+    _in_response_heads(lambda head: length.sub(b"", head) if b"chunked" in head else head)
+
+
+@mutant("malformed-chunk-size")
+def chunk_size_read_as_a_number() -> None:
+    """The size of a chunk is read by the language's own function, which takes 0x2 as well."""
+
+    @around(Connection, "_feed")
+    def _(feed: Change, self: Connection, data: bytes) -> None:
+        feed(self, re.sub(rb"\r\n0x([0-9a-f]+)\r\n", rb"\r\n\1\r\n", data))

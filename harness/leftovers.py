@@ -61,19 +61,25 @@ class Leftovers(Promises):
 
         return self.until(unchanged, "what the target holds to stay the same")
 
+    def seen_coming(self, key: str) -> Attempt | None:
+        """The request's first try as soon as it is there; None when none comes in time."""
+        with suppress(HarnessError):
+            self.until(lambda: self._first_try(key), f"request {key} to reach the upstream")
+        return self._first_try(key)
+
     def seen_leaving(self, key: str) -> Attempt | None:
         """The request's first try once the target has left it; as it stands when that does not happen in time."""
 
-        def attempt() -> Attempt | None:
-            return next(iter(self.origin.attempts(key)), None)
-
         def left() -> bool:
-            seen = attempt()
+            seen = self._first_try(key)
             return seen is not None and seen.closed_by_peer_at is not None
 
         with suppress(HarnessError):
             self.until(left, f"the target to leave the upstream with request {key}")
-        return attempt()
+        return self._first_try(key)
+
+    def _first_try(self, key: str) -> Attempt | None:
+        return next(iter(self.origin.attempts(key)), None)
 
     def until_stuck(self) -> None:
         """Return once the origin could not send a byte for `QUIET_S`."""

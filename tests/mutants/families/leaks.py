@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
-from proxy_under_test.body import Body
+from proxy_under_test.body import Body, ClientGone
 from proxy_under_test.forward import Exchange, Forwarder
 from proxy_under_test.transport.connection import Connection
 from proxy_under_test.transport.pool import Pool
@@ -23,6 +23,23 @@ def upstream_goes_on_when_the_client_leaves() -> None:
     @around(Forwarder, "_serve")
     async def _(serve: Change, self: Forwarder, exchange: Exchange, receive: Any) -> None:
         await asyncio.shield(asyncio.ensure_future(serve(self, exchange, receive)))
+
+
+@mutant("client-leaves-uploading")
+def left_uploads_sent_as_whole() -> None:
+    """Bodies are collected before they are sent on, and what came of one whose client has left is sent, too."""
+
+    @around(Forwarder, "_serve")
+    async def _(serve: Change, self: Forwarder, exchange: Exchange, receive: Any) -> None:
+        await asyncio.shield(asyncio.ensure_future(serve(self, exchange, receive)))
+
+    @around(Body, "prefetch")
+    async def _(_: Change, self: Body) -> None:
+        try:
+            while not self.complete:
+                await self._next()
+        except ClientGone:
+            self.complete = True
 
 
 @mutant("client-aborts")

@@ -18,7 +18,7 @@ from tests.mutants.mutant import mutant
 from tests.mutants.seams import Change, answering, around, parts, replace, settings
 
 
-@mutant("timeout-silent")
+@mutant("timeout-silent client-slow-upload")
 def no_deadline() -> None:
     """REQUEST_TIMEOUT is read and nothing is done with it."""
     replace(Deadline, "expire", lambda _: None)

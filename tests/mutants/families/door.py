@@ -89,6 +89,34 @@ def slow_heads_awaited() -> None:
     replace(ClientProtocol, "_start_head_timer", lambda _: None)
 
 
+@mutant("client-half-request")
+def end_in_a_head_not_noticed() -> None:
+    """A client that has ended in the middle of its head is waited for as if it were slow."""
+    replace(ClientProtocol, "eof_received", lambda protocol: protocol._in_head)
+
+
+@mutant("limit-idle-clients")
+def idle_clients_hold_workers() -> None:
+    """Every client has a worker, also one that asks nothing; with more than 256 of them the next one waits."""
+
+    @around(ClientProtocol, "data_received")
+    def _(received: Change, self: ClientProtocol, data: bytes) -> None:
+        if len(self.connections) <= 256:
+            received(self, data)
+        else:
+            self.loop.call_later(1.0, received, self, data)
+
+
+@mutant("limit-idle-clients")
+def idle_clients_left() -> None:
+    """A client that asks nothing is left after half a second, however long it may wait."""
+
+    @around(ClientProtocol, "connection_made")
+    def _(made: Change, self: ClientProtocol, transport: Any) -> None:
+        made(self, transport)
+        self.loop.call_later(0.5, lambda: self._current or self._head_bytes or transport.close())
+
+
 @mutant("header-request-id")
 def any_request_id_believed() -> None:
     """The client's request id is passed on whatever it holds."""

@@ -1,7 +1,11 @@
-"""How this very program is called in a shell."""
+"""How this very program is called in a shell.
+
+Files name it `errorpath`, for they are read on other machines, too; what a terminal shows can be typed here.
+"""
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -20,3 +24,8 @@ def words() -> list[str]:
         return [sys.executable, "-m", "harness"]
     found = shutil.which(NAME)
     return [NAME] if found is not None and beside.samefile(found) else [str(beside)]
+
+
+def typed(command: str) -> str:
+    """A ``command`` from a file, as it is typed in a shell of this machine."""
+    return shlex.join(words()) + command.removeprefix(NAME) if command.startswith(f"{NAME} ") else command

@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from harness import program
+
 STYLE = {"pass": "green", "fail": "bold red", "invalid": "bold magenta", "n/a": "dim"}
 MARK = {"pass": "✓", "fail": "✗", "invalid": "?", "n/a": "–"}
 
@@ -55,8 +57,9 @@ def _one_line(text: str) -> str:
 def _in_full(path: Mapping[str, Any]) -> Text:
     verdict = path["verdict"]
     told = Text(f"\n{MARK[verdict]} {verdict} {path['id']} ({path['source']})", style=STYLE[verdict])
+    shown = {**path, "reproduce": program.typed(path["reproduce"])}
     for name in ("expected", "actual", "witness", "reproduce"):
-        told.append(f"\n  {name:<10}{path[name]}", style="none")
+        told.append(f"\n  {name:<10}{shown[name]}", style="none")
     return told
 
 

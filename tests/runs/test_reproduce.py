@@ -19,7 +19,6 @@ from harness.report.results import Results
 from harness.target.files import TARGETS
 from tests.runs.command import ERRORPATH, checking, running
 
-ITSELF = shlex.join(program.words())
 MINE = (TARGETS / "reference.toml").read_text("utf-8").replace('"reference"', '"mine"')
 # what was chosen, and what the command says beside path and target
 SAID: list[tuple[dict[str, Any], str]] = [
@@ -59,7 +58,7 @@ def told(choices: Choices) -> str:
 @pytest.mark.parametrize(("chosen", "said"), SAID, ids=[said for _, said in SAID])
 def test_what_was_chosen_is_in_the_command(chosen: dict[str, Any], said: str) -> None:
     """What is as usual is left out, but for the target and the seed."""
-    assert told(Choices(**chosen)) == f"{ITSELF} check --target reference {said} --only retry-reset"
+    assert told(Choices(**chosen)) == f"errorpath check --target reference {said} --only retry-reset"
 
 
 @pytest.mark.parametrize("given", ["file.toml", "../my targets/file.toml", "{absolute}"])
@@ -67,14 +66,14 @@ def test_a_target_file_is_named_with_its_whole_path(mine: Path, given: str) -> N
     """Not with the name that stands in it, by which nothing finds it."""
     command = told(Choices(target=given.replace("{absolute}", str(mine))))
 
-    assert command == f"{ITSELF} check --target '{mine}' --seed 1 --only retry-reset"
+    assert command == f"errorpath check --target '{mine}' --seed 1 --only retry-reset"
 
 
 def test_a_target_of_the_checkout_is_named_by_its_name() -> None:
     """Also where it was given as a file."""
     file = os.path.relpath(TARGETS / "reference.toml")
 
-    assert told(Choices(target=file)) == f"{ITSELF} check --target reference --seed 1 --only retry-reset"
+    assert told(Choices(target=file)) == "errorpath check --target reference --seed 1 --only retry-reset"
 
 
 def test_the_command_of_a_target_file_shows_the_path_again(mine: Path) -> None:
@@ -84,7 +83,7 @@ def test_the_command_of_a_target_file_shows_the_path_again(mine: Path) -> None:
         assert run.ended() == 0, run.said
         before = run.results()
 
-    again = shlex.split(before["paths"][0]["reproduce"])
+    again = shlex.split(program.typed(before["paths"][0]["reproduce"]))
     with running("--out", "{place}/out", "-n", "0", program=tuple(again), cwd=mine.parent.parent) as run:
         assert run.ended() == 0, run.said
         after = run.results()
@@ -101,7 +100,7 @@ def test_the_command_of_a_load_names_its_files_with_their_whole_paths(mine: Path
     words = shlex.split(load._command(arguments, plan(Choices(target="file.toml", speed="real"))))
 
     files = {name: str(mine.with_name(file)) for name, file in (("schedule", "s.toml"), ("gates", "g.toml"))}
-    assert words[:4] == [ITSELF, "load", "--target", str(mine)]
+    assert words[:4] == ["errorpath", "load", "--target", str(mine)]
     assert {name: words[words.index(f"--{name}") + 1] for name in files} == files
     assert words[words.index("--users") + 1] == "3"
 
@@ -123,6 +122,7 @@ def test_a_program_without_a_script_beside_its_python_is_told_as_a_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As `pip install --user` leaves it."""
-    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "a python"))
 
-    assert program.words() == [str(tmp_path / "python"), "-m", "harness"]
+    assert program.words() == [str(tmp_path / "a python"), "-m", "harness"]
+    assert program.typed("errorpath check --seed 1") == f"'{tmp_path}/a python' -m harness check --seed 1"

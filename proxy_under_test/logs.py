@@ -7,10 +7,11 @@ own for each line; nothing is held back longer than that.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import orjson
 
@@ -19,10 +20,17 @@ OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-class LineWriter:
-    """Writes whole lines to a binary stream, once per turn of the event loop."""
+class Stream(Protocol):
+    """Where lines go; it keeps nothing back, so that nothing is left that could not be written at the exit."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def write(self, data: memoryview, /) -> int | None:
+        """Write some of ``data``; how many bytes, None where it takes none now."""
+
+
+class LineWriter:
+    """Writes whole lines to an unbuffered binary stream, once per turn of the event loop."""
+
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._lines: list[bytes] = []
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -37,14 +45,12 @@ class LineWriter:
         """Write what was gathered."""
         if not self._lines:
             return
-        data = b"".join(self._lines)
+        data = memoryview(b"".join(self._lines))
         self._lines.clear()
-        try:
-            self._stream.write(data)
-            self._stream.flush()
-        except (OSError, ValueError):
-            # Nobody reads the log any more (a closed pipe, a full disk): requests are served all the same.
-            return
+        # Nobody may read the log any more (a closed pipe, a full disk): requests are served all the same.
+        with contextlib.suppress(OSError, ValueError):
+            while data:
+                data = data[self._stream.write(data) or len(data) :]
 
     def _plan(self) -> None:
         if self.loop is not None and self.loop.is_running():
@@ -93,7 +99,7 @@ class JsonLogger:
         self._writer.take(orjson.dumps(line, default=repr, option=OPTIONS))
 
 
-def make_log(level: str, stream: BinaryIO | None = None) -> tuple[JsonLogger, LineWriter]:
+def make_log(level: str, stream: Stream | None = None) -> tuple[JsonLogger, LineWriter]:
     """A logger of ``level`` and above, and its writer: to be told the loop, and to be flushed at the end."""
-    writer = LineWriter(stream or sys.stdout.buffer)
+    writer = LineWriter(stream or open(sys.stdout.fileno(), "wb", buffering=0, closefd=False))  # noqa: SIM115
     return JsonLogger(writer, LEVELS[level]), writer

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
 from harness.clock import poll_until
-from harness.errors import HarnessError
+from harness.errors import HarnessError, NotPromised
 from harness.target.running import RunningTarget
 from harness.traffic.crowd import room_for
 from harness.traffic.raw import RawConnection, RawExchange, ask
@@ -46,6 +46,17 @@ class Bytewise:
     def dial(self, *, within_s: float = ANSWER_S, receive_buffer: int | None = None) -> RawConnection:
         """A connection to the proxy, to be used with ``with``."""
         return RawConnection(self.target.host, self.target.port, within_s=within_s, receive_buffer=receive_buffer)
+
+    @contextmanager
+    def kept(self, *, within_s: float = ANSWER_S) -> Iterator[RawConnection]:
+        """A connection on which a request was served.  NotPromised when the proxy does not keep it for another."""
+        with self.dial(within_s=within_s) as connection:
+            connection.send(self.head())
+            status = answered(connection)
+            reply = connection.exchange().reply
+            if status is None or reply is None or (reply.headers.get("connection") or "").lower() == "close":
+                raise NotPromised("the proxy does not keep a connection for another request")
+            yield connection
 
     def tell(self, data: bytes, *, within_s: float = ANSWER_S) -> RawExchange:
         """Send ``data`` and wait for a whole answer, or the end of the connection."""

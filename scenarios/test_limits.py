@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.bytewise import ANSWER_S
+from harness.clock import now
 from harness.rig import Rig
 from harness.verdicts.expect import Expect
 
@@ -26,6 +27,22 @@ def test_a_header_section_that_is_too_large_is_431(rig: Rig, expect: Expect) -> 
 
     expect.answered(fits, (200,))
     expect.turned_away(exchange, (limit.status,))
+    expect.recovers(rig)
+
+
+@pytest.mark.error_path("limit-header")
+def test_a_later_header_section_has_the_same_limit(rig: Rig, expect: Expect) -> None:
+    """Of the second request on a connection, too, a header section beyond the limit is 431, and its last answer."""
+    limit, most = rig.limit("header"), rig.most("header")
+    rig.prove_healthy()
+
+    with rig.kept() as connection:
+        connection.send(rig.head("GET", "/items", f"X-Long: {'x' * most}"))
+        connection.read()
+        exchange = connection.exchange()
+
+    expect.equal("answers", [200, limit.status], [reply.status for reply in exchange.replies()])
+    expect.ended(exchange)
     expect.recovers(rig)
 
 
@@ -124,6 +141,24 @@ def test_a_head_that_takes_too_long_is_ended(rig: Rig, expect: Expect) -> None:
     expect.lasted(
         "the slow client was left after", seen.ended - seen.started, most_s, 1.2 * most_s, since=seen.started
     )
+
+
+@pytest.mark.error_path("limit-slow-head")
+def test_a_later_head_that_does_not_end_is_ended(rig: Rig, expect: Expect) -> None:
+    """A client that was served and says half a head after that is told so or left in time."""
+    status, most_s = rig.limit("head").status, max(rig.most("head"), rig.clock.target(SLOW_S))
+    rig = rig.variant(head_timeout=most_s)
+    rig.prove_healthy()
+
+    with rig.kept(within_s=rig.clock.wall(1.2 * most_s) + ANSWER_S) as connection:
+        began = now()
+        connection.send(rig.head()[:-2])
+        connection.read()
+        seen = connection.exchange()
+
+    expect.ended(seen)
+    expect.one_of("answers", ([200], [200, status]), [reply.status for reply in seen.replies()])
+    expect.lasted("half a head was left after", seen.ended - began, most_s, 1.2 * most_s, since=began)
 
 
 @pytest.mark.error_path("limit-idle-clients")

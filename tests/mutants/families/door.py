@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from proxy_under_test import frontdoor, headers, target
+from proxy_under_test.door import HEAD_BYTES
 from proxy_under_test.forward import Parts
 from proxy_under_test.headers import RequestIds
 from proxy_under_test.server.protocol import ClientProtocol
@@ -59,6 +60,25 @@ def twin_fields_passed() -> None:
 def no_header_limit() -> None:
     """The header section may be as large as the client likes."""
     settings(header_limit=1 << 30, header_count_limit=1 << 20)
+
+
+@mutant("limit-header")
+def only_the_first_head_is_measured() -> None:
+    """What the limits count begins with the connection, and ends with its first request."""
+
+    @around(ClientProtocol, "_make_scope")
+    def _(make: Change, self: ClientProtocol, version: str) -> Any:
+        return make(self, version) | ({HEAD_BYTES: 0} if self._current is not None else {})
+
+
+@mutant("limit-slow-head")
+def only_the_first_head_is_timed() -> None:
+    """The timer of the head is set when a client connects, and not for the requests that follow."""
+
+    @around(ClientProtocol, "_start_head_timer")
+    def _(begin: Change, self: ClientProtocol) -> None:
+        if self._current is None:
+            begin(self)
 
 
 @mutant("limit-fields")

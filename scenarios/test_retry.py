@@ -53,11 +53,12 @@ def test_a_backend_refused_for_good_is_tried_four_times(rig: Rig, expect: Expect
         exchange = rig.get("/items")
 
     details = expect.error(exchange, "refused")
-    expect.equal("retries", rig.retries.max, details.get("retries"))
+    expect.retries_told("refused", details, rig.retries.max)
     expect.tries(exchange, rig.retries.tries)
     expect.spacing(rig.tries(exchange), waits)
     expect.took(exchange, sum(waits), sum(waits) + 1)
-    expect.duration(details, exchange, at_least_s=sum(waits))
+    if expect.promised("refused", "duration"):
+        expect.duration(details, exchange, at_least_s=sum(waits))
     expect.recovers(rig)
 
 
@@ -181,7 +182,7 @@ def test_the_number_of_retries_is_a_setting(rig: Rig, expect: Expect, retries: i
         exchange = rig.get("/items")
 
     details = expect.error(exchange, "refused")
-    expect.equal("retries", retries, details.get("retries"))
+    expect.retries_told("refused", details, retries)
     expect.tries(exchange, 1 + retries)
     expect.spacing(rig.tries(exchange), rig.retries.waits_s[:retries])
 

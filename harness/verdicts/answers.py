@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jsonschema
@@ -147,6 +147,16 @@ class Answers(Claims):
         missing = [name for name in promise.details if name not in details]
         self.that(not missing, f"details {', '.join(promise.details)}", f"details {', '.join(details) or 'none'}")
         return details
+
+    def promised(self, kind: ErrorKind, detail: str) -> bool:
+        """Whether the contract promises this detail of the error."""
+        promise = self._rig.contract.errors.get(kind)
+        return promise is not None and detail in promise.details
+
+    def retries_told(self, kind: ErrorKind, details: Mapping[str, Any], count: int) -> None:
+        """The error's ``details.retries``, where that is promised."""
+        if self.promised(kind, "retries"):
+            self.equal("retries", count, details.get("retries"))
 
     def schema(self, exchange: Exchange) -> None:
         """The body is JSON of the one schema every error has."""

@@ -106,6 +106,8 @@ BROKEN: list[tuple[str, Callable[[Expect], object]]] = [
         lambda e: e.duration({"duration": 900}, _exchange(wall_s=0.35), at_least_s=6),
     ),
     ("no duration", lambda e: e.duration({}, _exchange(), at_least_s=0)),
+    ("another count of retries", lambda e: e.retries_told("refused", {"retries": 2}, 3)),
+    ("no count of retries", lambda e: e.retries_told("refused", {}, 3)),
 ]
 
 KEPT: list[tuple[str, Callable[[Expect], object]]] = [
@@ -123,6 +125,7 @@ KEPT: list[tuple[str, Callable[[Expect], object]]] = [
     ("a header", lambda e: e.header(_exchange(headers=[("A", "1")]), "a", "1")),
     ("a token", lambda e: e.has_token(_exchange(headers=[("Vary", "accept, ORIGIN")]), "vary", "Origin")),
     ("a duration", lambda e: e.duration({"duration": 320}, _exchange(wall_s=0.35), at_least_s=6)),
+    ("a count of retries", lambda e: e.retries_told("refused", {"retries": 3}, 3)),
 ]
 
 
@@ -268,3 +271,10 @@ def test_without_a_promise_a_failure_is_any_5xx(case: Case) -> None:
     Expect(rig).failed(_exchange(502), "failed")
     with pytest.raises(ContractViolation):
         Expect(rig).failed(_exchange(200), "failed")
+
+
+def test_a_detail_that_is_not_promised_is_no_claim(expect: Expect, case: Case) -> None:
+    """A timeout's details have no count of retries in the guide."""
+    expect.retries_told("timeout", {}, 3)
+
+    assert case.claims == []

@@ -54,6 +54,11 @@ FAILURES = [
 ]
 
 
+def met(rig: Rig, happened: Happened) -> Happened:
+    """What the proxy meets of what happened upstream, where a link may end in order what was reset."""
+    return "closed" if happened == "reset" and not rig.link("upstream").passes_resets else happened
+
+
 def fail(rig: Rig, failure: Failure, **request: Any) -> Exchange:
     """Cause the failure with a request that may be retried, and return what the client saw."""
     rig.prove_healthy()

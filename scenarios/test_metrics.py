@@ -14,7 +14,7 @@ from harness.telemetry import history
 from harness.traffic.client import new_key
 from harness.traffic.replies import ok, reset, unhealthy
 from harness.verdicts.expect import Expect
-from scenarios.failures import FAILURES, Failure, fail
+from scenarios.failures import FAILURES, Failure, fail, met
 
 MINUTE_S = 60
 SERVED = 20  # requests that are no reason for an alert
@@ -40,7 +40,7 @@ def test_a_failure_is_counted_by_its_cause(rig: Rig, expect: Expect, failure: Fa
     expect.failed(exchange, failure.kind, types=failure.types)
     if names.failures and names.failures.label:
         failed = after.changed(before, names.failures.name, names.failures.label)
-        words = rig.journal.words(failure.happened)
+        words = rig.journal.words(met(rig, failure.happened))
         expect.that(sum(failed.values()) == 1 and set(failed) <= set(words), f"1 of {words} more", f"{failed} more")
     if names.requests and names.requests.label:
         asked = after.changed(before, names.requests.name, names.requests.label)
@@ -62,7 +62,7 @@ def test_retries_and_durations_are_counted(rig: Rig, expect: Expect) -> None:
     after = rig.telemetry.scrape()
     expect.served(exchange)
     retried = after.changed(before, names.retries.name, names.retries.label)
-    expect.equal("retries", dict.fromkeys(rig.journal.words("reset"), 2.0), retried)
+    expect.equal("retries", dict.fromkeys(rig.journal.words(met(rig, "reset")), 2.0), retried)
     count = f"{names.duration.name}_count"
     expect.equal("requests in the histogram", 1.0, after.value(count) - before.value(count))
     total = after.value(f"{names.duration.name}_sum") - before.value(f"{names.duration.name}_sum")

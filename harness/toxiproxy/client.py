@@ -179,6 +179,11 @@ class Link:
             self._listen = host.strip("[]"), int(port)
         return self._listen
 
+    @property
+    def passes_resets(self) -> bool:
+        """Whether a connection that one side resets is reset on the other, too; Toxiproxy 2.12 closes it in order."""
+        return self.server.kind == "embedded"
+
     @contextmanager
     def disabled(self) -> Iterator[None]:
         """Connects are refused and open connections are closed inside the block; afterwards as before."""

@@ -37,4 +37,4 @@ def test_a_wheel_checks_without_its_checkout(installed: Path, tmp_path: Path, wo
         paths = run.results()["paths"]
 
     assert [path["verdict"] for path in paths] == ["pass", "pass"]
-    assert paths[0]["reproduce"].startswith(f"{installed} -m harness check --target reference")
+    assert paths[0]["reproduce"].startswith("errorpath check --target reference")

@@ -374,23 +374,21 @@ class Rig(Leftovers, Bytewise):
         settings = {"retry_delay": delay_s, "request_timeout": sum(slower) + self.deadline_s}
         return self.variant(upstream=upstream, **settings), slower
 
-    def unhurried(self) -> Rig:
+    def unhurried(self, **settings: Any) -> Rig:
         """The same target with its deadline in our seconds, so that what is to end sooner is not ended by it."""
-        return self.variant(request_timeout=self.clock.target(self.deadline_s))
+        return self.variant(request_timeout=self.clock.target(self.deadline_s), **settings)
 
-    def kept_for(self, ttl_s: float) -> dict[str, Any]:
-        """For `variant`: a health result is kept for so many target seconds; at real speed it is as documented."""
-        return {"health_ttl": ttl_s} if self.clock.speed != 1 else {}
+    def where_sped_up(self, **durations_s: float) -> dict[str, Any]:
+        """For `variant`: durations in target seconds; at real speed each is as documented."""
+        return dict(durations_s) if self.clock.speed != 1 else {}
 
-    @property
-    def promised_connect(self) -> dict[str, Any]:
-        """For `variant`: the connect timeout at the target's pace, where it is otherwise as long as at real speed."""
-        return self.connect_within(None)
+    def connect_within(self, target_s: float | None = None) -> dict[str, Any]:
+        """For `variant`: a connect timeout of so many target seconds, or as promised; at real speed as documented.
 
-    def connect_within(self, target_s: float | None) -> dict[str, Any]:
-        """For `variant`: a connect timeout of so many target seconds, or as promised; at real speed as documented."""
+        Without it a connect may take as many of our seconds as are promised in the target's.
+        """
         promised = self.contract.timeout and self.contract.timeout.connect_s
-        return {"connect_timeout": target_s or promised} if promised and self.clock.speed != 1 else {}
+        return self.where_sped_up(connect_timeout=target_s or promised) if promised else {}
 
     def variant(self, *, upstream: str | None = None, **settings: object) -> Rig:
         """The same target with other settings (names of the target file; target seconds) or another upstream."""

@@ -181,7 +181,7 @@ def test_every_error_names_itself_by_the_standard(rig: Rig, expect: Expect, fail
 @pytest.mark.lasts(26)
 def test_a_connect_that_timed_out_names_itself_by_the_standard(rig: Rig, expect: Expect) -> None:
     """A connect that nobody answers is connection_timeout."""
-    rig = rig.variant(**rig.promised_connect)
+    rig = rig.variant(**rig.connect_within())
 
     with rig.broken(FullBacklog()):
         exchange = rig.get("/items")

@@ -25,7 +25,7 @@ def test_after_every_fault_the_next_request_is_served(rig: Rig, expect: Expect, 
     """During the fault every request ends; after it the next ones are served, and nothing is left."""
     ttl_s = max(rig.health.ttl_s, rig.clock.target(KNOWN_S))
     # The connect timeout at the target's pace, too: a SYN that was lost is sent again only after a second of ours.
-    rig = rig.variant(request_timeout=DEADLINE_S, **rig.kept_for(ttl_s), **rig.promised_connect)
+    rig = rig.variant(request_timeout=DEADLINE_S, **rig.where_sped_up(health_ttl=ttl_s), **rig.connect_within())
     rig.prove_healthy()
     before = rig.at_rest()
 

@@ -59,7 +59,7 @@ def test_a_body_that_stalls_is_visibly_broken_at_the_deadline(rig: Rig, expect: 
 @pytest.mark.lasts(26)
 def test_a_connect_that_is_never_answered_is_no_hang(rig: Rig, expect: Expect) -> None:
     """SYNs that nobody answers end in an error once each of 4 tries had its 5 s, and by the deadline."""
-    rig = rig.variant(**rig.promised_connect)
+    rig = rig.variant(**rig.connect_within())
 
     with rig.broken(FullBacklog()):
         exchange = rig.get("/items")
@@ -83,7 +83,7 @@ def test_a_connect_has_a_time_limit_of_its_own(rig: Rig, expect: Expect) -> None
     """Where nothing is tried again, SYNs that nobody answers end in an error after 5 s, long before the deadline."""
     if not rig.connect_s:
         raise NotPromised("timeout.connect_s is not in the target's contract")
-    rig = rig.variant(max_retries=0, **rig.promised_connect)
+    rig = rig.variant(max_retries=0, **rig.connect_within())
 
     with rig.broken(FullBacklog()):
         exchange = rig.get("/items")

@@ -43,6 +43,14 @@ class RawExchange:
         """The first answer, interim ones aside."""
         return next((reply for reply in self.replies() if reply.status >= 200), None)
 
+    @property
+    def outcome_at(self) -> float:
+        """When the last byte of an answer came, or the end of a connection that had none.
+
+        A proxy that refuses a body may go on reading it for a while, so that its answer arrives (RFC 9112, 9.6).
+        """
+        return self.pieces[-1][0] if self.reply else self.ended
+
 
 class RawConnection:
     """One connection to ``host``:``port``; a context manager that leaves with FIN.

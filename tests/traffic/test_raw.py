@@ -42,6 +42,17 @@ def test_every_end_has_its_word(origin: Origin) -> None:
     assert ends == ["fin", "reset", "timeout", "refused", "timeout"]
 
 
+def test_an_outcome_is_an_answer_or_an_end_without_one(origin: Origin) -> None:
+    """With an answer it is the moment of its last byte, and without one that of the connection's end."""
+    origin.script(route=[replies.ok(), replies.empty_reply()])
+
+    answered, left = (raw.send(HOST, origin.port, GET, within_s=0.2) for _ in range(2))
+
+    assert answered.end == "timeout"
+    assert answered.outcome_at == answered.pieces[-1][0] < answered.started + 0.2 <= answered.ended
+    assert (left.end, left.outcome_at) == ("fin", left.ended)
+
+
 def test_pipelined_requests_get_their_answers(origin: Origin) -> None:
     """Three in one segment, three answers in order, the connection still open."""
     origin.script(route=[replies.ok(b"1"), replies.ok(b"2"), replies.ok(b"3")])

@@ -104,13 +104,14 @@ def _similar(path: str) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def paths_in(text: str | None) -> tuple[str, ...]:
-    """The ids in the text of ``--only``, where a family stands for all of its own; none where it was not given.
+def paths_in(texts: Sequence[str] | None) -> tuple[str, ...]:
+    """The ids in the texts of every ``--only``, where a family stands for all of its own; none where none was given.
 
-    UsageError for a text without one: it must not mean all of them.
+    UsageError for texts without one: they must not mean all of them.
     """
-    if text is None:
+    if texts is None:
         return ()
+    text = ",".join(texts)
     words = [word.strip() for word in text.split(",") if word.strip()]
     ids = tuple(dict.fromkeys(path for word in words for path in _family(word) or [word]))
     if not ids:
@@ -190,7 +191,7 @@ def add_choices(add_option: Callable[..., object], without: Sequence[str] = ()) 
     add("--origin-port", default=None, type=int, help="the port on 127.0.0.1 that the proxy at --url forwards to")
     add("--env", default="embedded", help="where PostgreSQL and Redis come from: embedded or containers")
     add("--toxiproxy", default="embedded", help="who serves the links: embedded, binary, container or HOST:PORT")
-    add("--only", default=None, help="check only these error paths, or families of them: ID[,ID…]")
+    add("--only", action="append", help="check only these error paths, or families of them: ID[,ID…]")
     add("--speed", default="auto", help="target seconds per second: a number, auto (20 where possible) or real")
     add("--seed", default=1, type=int, help="the seed of everything random")
     add("--out", default=None, help="folder of the results (default: reports/<time>-<target>)")

@@ -25,6 +25,8 @@ REFUSED: list[tuple[str, str, str]] = [
     ("check --only timeout-silnt", "--only timeout-silnt", "did you mean timeout-silent?"),
     ("check --only cors-allowed,nothing", "--only nothing", "`errorpath paths` lists them"),
     ("check --only ,", "--only ','", "`errorpath paths` lists them"),
+    ("check --only cors-allowed --only timeout-silnt", "--only timeout-silnt", "did you mean timeout-silent?"),
+    ("check --only timeout-silnt --only cors-allowed", "--only timeout-silnt", "did you mean timeout-silent?"),
     ("check --only=", "--only ''", "`errorpath paths` lists them"),
     ("check --target " + "n" * 300, "--target nnn", "cannot be read: File name too long; name another file"),
     ("report " + "n" * 300, "nnn/load.json", "cannot be read (File name too long)"),

@@ -18,6 +18,7 @@ from typing import Any
 
 from harness.contract.catalogue import BY_ID, CATALOGUE
 from harness.errors import UsageError
+from harness.spelling import similar
 from harness.target import elsewhere
 
 ENVIRONMENTS = ("embedded", "containers")
@@ -68,7 +69,7 @@ class Choices:
         for path in self.only:
             if path not in BY_ID:
                 raise UsageError(
-                    f"--only {path}: there is no such error path{_similar(path)}; `errorpath paths` lists them"
+                    f"--only {path}: there is no such error path{similar(path, BY_ID)}; `errorpath paths` lists them"
                 )
         self.speed_given()
 
@@ -95,13 +96,6 @@ class Choices:
 def _is_address(text: str) -> bool:
     found = RUNNING_AT.fullmatch(text)
     return found is not None and 0 < int(found["port"]) <= elsewhere.LAST_PORT
-
-
-def _similar(path: str) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(path, [row.id for row in CATALOGUE], n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def paths_in(texts: Sequence[str] | None) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from harness.errors import UsageError
 from harness.load import units
 from harness.load.measures import ALL
 from harness.load.operations import BY_NAME
-from harness.load.schedule import RECOVERY, Schedule, only, read_toml, similar, tables
+from harness.load.schedule import RECOVERY, Schedule, only, read_toml, tables
+from harness.spelling import similar
 
 DEFAULT = Path(__file__).resolve().parents[2] / "locustfiles" / "gates.toml"
 EVERY = "*"  # each phase, or each path, by itself

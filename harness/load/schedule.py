@@ -5,7 +5,6 @@ Law: a schedule is read whole, and everything it names exists, before anything i
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.faults import Fault
 from harness.load import fault_names, units
+from harness.spelling import similar
 
 DEFAULT = Path(__file__).resolve().parents[2] / "locustfiles" / "schedule.toml"
 WARM_UP, CONTROL, STEADY, FAULT, RECOVERY = "warm-up", "control", "steady", "fault", "recovery"
@@ -121,12 +121,6 @@ def tables(value: object, key: str, where: str) -> list[Mapping[str, Any]]:
     return value
 
 
-def similar(word: str, known: Sequence[str]) -> str:
-    """The known word that was perhaps meant, as a question."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
-
-
 def _schedule(path: Path, table: Mapping[str, Any]) -> Schedule:
     only(table, ("warm_up", "control", "phase"), "the schedule")
     written = tables(table.get("phase", []), "phase", "the schedule")
@@ -177,7 +171,7 @@ def _fault(entry: Mapping[str, Any], where: str) -> Fault:
     name, known = entry.get("fault"), fault_names.known()
     if not isinstance(name, str) or name not in known:
         raise ValueError(
-            f"{where}: there is no fault {name!r}{similar(str(name), list(known))}; there are {', '.join(known)}"
+            f"{where}: there is no fault {name!r}{similar(str(name), known)}; there are {', '.join(known)}"
         )
     try:
         return known[name].make({key: value for key, value in entry.items() if key not in PLACE})

@@ -6,7 +6,6 @@ that names file and key.  The ``[contract]`` table is handed on as it is; `harne
 
 from __future__ import annotations
 
-import difflib
 import signal
 import tomllib
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import UsageError
+from harness.spelling import similar
 from harness.target import placeholders
 
 TARGETS = Path(__file__).resolve().parents[2] / "targets"
@@ -180,10 +180,8 @@ def _find(name_or_path: str) -> Path:
                 return path.resolve()
         except OSError as exc:  # a folder that we may not look into, a name that is too long
             raise UsageError(f"--target {name_or_path}: cannot be read: {exc.strerror}; name another file") from exc
-    close = difflib.get_close_matches(name_or_path, names(), 1)
-    meant = f"; did you mean {close[0]}?" if close else ""
     raise UsageError(
-        f"--target {name_or_path}: there is no such file, and no such target{meant}; "
+        f"--target {name_or_path}: there is no such file, and no such target{similar(name_or_path, names())}; "
         f"give the path of a target file, or one of: {', '.join(names()) or '(none)'}"
     )
 
@@ -220,10 +218,9 @@ def _check_settings(target: TargetFile) -> None:
     """Raise UsageError for a setting that nothing sets, or whose unit does not fit."""
     for name, setting in target.settings.items():
         if name not in SETTINGS:
-            close = difflib.get_close_matches(name, SETTINGS, 1)
-            meant = f" (did you mean {close[0]}?)" if close else ""
             raise UsageError(
-                f"{target.path}: settings.{name}: there is no such setting{meant}; there are {', '.join(SETTINGS)}"
+                f"{target.path}: settings.{name}: there is no such setting{similar(name, SETTINGS)}; "
+                f"there are {', '.join(SETTINGS)}"
             )
         if setting.unit not in SETTINGS[name]:
             raise UsageError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import chain
 
+from harness import program
 from harness.choices import AUTO_SPEED, Choices
 from harness.clock import Clock
 from harness.contract.model import Contract, load_contract
@@ -32,7 +33,7 @@ class Plan:
         usual, given = Choices().to_json(), {**self.choices.to_json(), "target": self.target.asked_as}
         told = [name for name, value in given.items() if name in ALWAYS_TOLD or value != usual[name]]
         flags = [[f"--{name.replace('_', '-')}", str(given[name])] for name in told if name not in NEVER_TOLD]
-        return ["errorpath", "check", *chain.from_iterable(flags)]
+        return [program.NAME, "check", *chain.from_iterable(flags)]
 
     @property
     def why_no_api(self) -> str | None:

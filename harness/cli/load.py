@@ -7,6 +7,7 @@ import shlex
 from itertools import chain
 from pathlib import Path
 
+from harness import program
 from harness.choices import Choices, link_latest, output_folder
 from harness.cli.screen import Screen
 from harness.errors import Interrupted, Terminated, UsageError
@@ -61,7 +62,7 @@ def _command(arguments: argparse.Namespace, chosen: Plan) -> str:
     given |= {name: given[name] and Path(given[name]).resolve() for name in ("schedule", "gates")}
     given |= {name: given[name] or None for name in ("workers", "processes")}
     flags = [[f"--{name.replace('_', '-')}", str(value)] for name, value in given.items() if value is not None]
-    return shlex.join(["errorpath", "load", *chain.from_iterable(flags)])
+    return shlex.join([program.NAME, "load", *chain.from_iterable(flags)])
 
 
 def _traffic(arguments: argparse.Namespace) -> Traffic:

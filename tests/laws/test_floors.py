@@ -10,6 +10,7 @@ FLOORS = {
     "harness.clock": 0,
     "harness.contract": 0,
     "harness.program": 0,
+    "harness.spelling": 0,
     "harness.progress": 0,
     "harness": 0,
     "harness.traffic": 1,

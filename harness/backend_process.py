@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.clock import now, poll_until
+from harness.clock import Clock, now, poll_until
 from harness.environment.endpoints import WorkerEndpoints
 from harness.environment.processes import Owned, start
 from harness.environment.rundir import RunDirectory
@@ -29,17 +29,17 @@ FEW_SESSIONS = 4  # of the API with PostgreSQL, so that a scenario can use all o
 GONE_S = 5.0  # wall seconds until the kernel has ended a killed process
 LOGIN_S = 5.0  # wall seconds; a login takes 0.1 s on an idle machine
 
-# The backend's bounds in milliseconds of the wall, however fast the target lives: none of them is what is examined,
-# and a busy machine must not make it fail.  At real speed each ends before the proxy's, so that its word is heard.
-BOUNDS = {
-    "DB_CONNECT_TIMEOUT": "4000",
-    "DB_ACQUIRE_TIMEOUT": "6000",
-    "DB_COMMAND_TIMEOUT": "10000",
-    "DB_OPERATION_TIMEOUT": "20000",
-    "REDIS_TIMEOUT": "2000",
-    "HEALTH_TIMEOUT": "2500",
-    "CACHE_TTL": "5000",
+# The backend's bounds in target seconds: each ends before the proxy's, so that its own word is heard.
+BOUNDS_S = {
+    "DB_CONNECT_TIMEOUT": 4.0,
+    "DB_ACQUIRE_TIMEOUT": 6.0,
+    "DB_COMMAND_TIMEOUT": 10.0,
+    "DB_OPERATION_TIMEOUT": 20.0,
+    "REDIS_TIMEOUT": 2.0,
+    "HEALTH_TIMEOUT": 2.5,
+    "CACHE_TTL": 5.0,
 }
+MS = 1000
 
 
 @dataclass
@@ -63,14 +63,16 @@ class Backend:
         servers: WorkerEndpoints,
         postgres: Link,
         redis: Link,
+        clock: Clock,
         sessions: int = FEW_SESSIONS,
     ) -> Backend:
         """Migrate the database past the link, then start the API behind the links.  Raises HarnessError.
 
-        ``sessions`` is how many it has with PostgreSQL at most.
+        ``sessions`` is how many it has with PostgreSQL at most.  Migrating is no part of what is examined: its bounds
+        are in our seconds.
         """
-        _migrate(run, _environment(run, servers))
-        env = _environment(run, servers.through(postgres=postgres.listen, redis=redis.listen), sessions)
+        _migrate(run, _environment(run, servers, Clock(1.0)))
+        env = _environment(run, servers.through(postgres=postgres.listen, redis=redis.listen), clock, sessions)
         owned = start(COMMAND, run=run, name="backend", env=env)
         port = poll_until(lambda: _port(owned), within_s=START_S, what="the backend's banner")
         client = Client(f"http://127.0.0.1:{port}")
@@ -107,7 +109,8 @@ class Backend:
     def session(self) -> dict[str, str]:
         """The headers of a user who is logged in.
 
-        HarnessError when no login succeeds within `LOGIN_S`: just after a fault it may have to connect anew.
+        HarnessError when no login succeeds within `LOGIN_S`: the backend's own bounds are as fast as the target's,
+        and a busy machine may not be.
         """
         deadline = now() + LOGIN_S
         while True:
@@ -127,9 +130,9 @@ class Backend:
         return ended(begin, taken=True)
 
     @contextmanager
-    def fresh(self, servers: WorkerEndpoints) -> Iterator[FreshBackend]:
+    def fresh(self, servers: WorkerEndpoints, clock: Clock) -> Iterator[FreshBackend]:
         """A backend on the database of ``servers``, to which no migration was applied."""
-        env = _environment(self.run, servers)
+        env = _environment(self.run, servers, clock)
         owned = start(COMMAND, run=self.run, name="backend", env=env)
         try:
             port = poll_until(lambda: _port(owned), within_s=START_S, what="the fresh backend's banner")
@@ -169,7 +172,9 @@ class FreshBackend:
         return exchange if exchange.status == 200 else None
 
 
-def _environment(run: RunDirectory, servers: WorkerEndpoints, sessions: int = FEW_SESSIONS) -> dict[str, str]:
+def _environment(
+    run: RunDirectory, servers: WorkerEndpoints, clock: Clock, sessions: int = FEW_SESSIONS
+) -> dict[str, str]:
     return {
         "PORT": "0",
         "NODE_ENV": "development",
@@ -178,7 +183,7 @@ def _environment(run: RunDirectory, servers: WorkerEndpoints, sessions: int = FE
         "LOG_DIR": str(run.folder("backend-logs")),
         "INITIAL_CREDITS": "1000000",
         "DB_POOL_SIZE": str(sessions),
-        **BOUNDS,
+        **{name: f"{clock.wall(seconds) * MS:.3f}" for name, seconds in BOUNDS_S.items()},
     }
 
 

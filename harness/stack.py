@@ -13,6 +13,7 @@ from functools import cached_property
 
 from harness.backend_process import FEW_SESSIONS, Backend
 from harness.case import Case
+from harness.clock import Clock
 from harness.environment import ports
 from harness.environment.endpoints import Endpoints, WorkerEndpoints, for_worker
 from harness.environment.processes import Owned
@@ -93,7 +94,7 @@ class Stack:
         """The real API on this worker's PostgreSQL and Redis, by way of links."""
         self.progress.say("starting the backend: migrations, then the API")
         links = self._postgres_link, self._redis_link
-        backend = Backend.start(self.directory, self.servers, *links, self.sessions)
+        backend = Backend.start(self.directory, self.servers, *links, self.plan.clock, self.sessions)
         self._closing.callback(backend.stop)
         return backend
 
@@ -116,10 +117,10 @@ class Stack:
 
     @cached_property
     def backend_on_own_postgres(self) -> Backend:
-        """Another API, on that."""
+        """Another API, on that; its bounds are in our seconds, for none of them is what is examined there."""
         servers = for_worker(replace(self.endpoints, postgres=self.own_postgres.url), f"{self.worker}-own")
         links = self._link("own-postgres", "{}:{}".format(*servers.postgres_address)), self._redis_link
-        backend = Backend.start(self.directory, servers, *links, self.sessions)
+        backend = Backend.start(self.directory, servers, *links, Clock(), self.sessions)
         self._closing.callback(backend.stop)
         return backend
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from harness.backend_process import Backend, FreshBackend
-from harness.clock import now, poll_until
+from harness.clock import Clock, now, poll_until
 from harness.environment.endpoints import WorkerEndpoints
 from harness.environment.servers import Postgres
 from harness.errors import HarnessError, NotInTime
@@ -87,7 +87,7 @@ class System(Rig):
     def whole_pool_works(self) -> bool:
         """Whether as many spendings as there are connections to PostgreSQL are all served, sent at once.
 
-        After a fault the API connects anew, which may take a turn.
+        After a fault the API connects anew, within bounds as fast as the target: a busy machine may need two turns.
         """
         return {200} == {exchange.status for exchange in self.spend_together(self.pool_size)}
 
@@ -179,4 +179,4 @@ class System(Rig):
     def fresh_backend(self) -> AbstractContextManager[FreshBackend]:
         """A backend on a new, empty database."""
         self.progress.say("starting a backend on a fresh database")
-        return self.backend.fresh(self.fresh_servers())
+        return self.backend.fresh(self.fresh_servers(), Clock())

@@ -74,7 +74,7 @@ def test_an_overload_ends_with_its_cause(rig: Rig, expect: Expect) -> None:
 
 @pytest.mark.error_path("overload-killed")
 @pytest.mark.expiring_health
-@pytest.mark.unhurried  # a slow machine costs no request
+@pytest.mark.own_postgres  # its API and proxy have their bounds in our seconds: a slow machine costs no request
 def test_an_upstream_that_dies_under_load_leaves_no_request_stuck(system: System, expect: Expect) -> None:
     """The backend is killed and begun again under load: every request ends, with a fitting error, and all is well."""
     ask = partial(system.client.begin, "GET", BALANCE, headers=system.session)

@@ -133,7 +133,7 @@ def _start(chosen: Plan, ports: dict[str, int], closing: ExitStack, console: Con
     board.links["postgres"] = link("postgres", "{}:{}".format(*servers.postgres_address))
     board.links["redis"] = link("redis", "{}:{}".format(*servers.redis_address))
     console.print("starting the backend: migrations, then the API …")
-    backend = Backend.start(directory, servers, board.links["postgres"], board.links["redis"])
+    backend = Backend.start(directory, servers, board.links["postgres"], board.links["redis"], chosen.clock)
     closing.callback(backend.stop)
     board.links["upstream"] = link("upstream", f"127.0.0.1:{backend.port}")
     _start_proxy(chosen, ports, directory, console)

@@ -272,10 +272,7 @@ class Rig(Leftovers, Bytewise):
         self.origin.open()
 
     def check_links(self) -> None:
-        """HarnessError when a link is not as it was made: gone, disabled, or with a toxic left on it.
-
-        Then nothing that was seen can be laid at the proxy's door.
-        """
+        """HarnessError when a link is gone, disabled or has a toxic left: what was seen is not the proxy's then."""
         for hop, link in self.links.items():
             state = link.state()
             if not state.enabled or state.toxics:
@@ -284,15 +281,19 @@ class Rig(Leftovers, Bytewise):
     def prove_healthy(self) -> Exchange:
         """One good request through the same way.
 
-        HarnessError when the proxy does not serve within the health check's time and then some: the scenario
-        cannot begin.
+        NotInTime when none is served within the health check's time and then some: the scenario cannot begin.
         """
-        what = f"{self.target.base_url} to serve before the fault"
-        return self.until(self._served, what, within_s=self.kept_s + SETTLE_S)
+        seen: list[Exchange] = []
 
-    def _served(self) -> Exchange | None:
-        exchange = self.client.request("GET", self.canary, headers=dict(self.canary_headers))
-        return exchange if exchange.status == 200 and exchange.complete else None
+        def served() -> Exchange | None:
+            seen.append(self.client.request("GET", self.canary, headers=dict(self.canary_headers)))
+            return seen[-1] if seen[-1].status == 200 and seen[-1].complete else None
+
+        what = f"{self.target.base_url} to serve before the fault"
+        try:
+            return self.until(served, what, within_s=self.kept_s + SETTLE_S)
+        except NotInTime as exc:
+            raise NotInTime(f"{exc}; it answered {', '.join(one.summary() for one in seen[-5:])}") from exc
 
     @contextmanager
     def broken(self, *faults: Fault, prove: bool = True) -> Iterator[Witness]:

@@ -28,6 +28,7 @@ class Case:
     stall_s: Callable[..., float] = lambda *_: 0.0  # `harness.traffic.lag.LagMonitor.worst`
     lost_s: Callable[..., float] = lambda *_: 0.0  # `harness.traffic.lag.LagMonitor.lost`
     harmless_s: float = 0.0  # a stall no longer than this spoils no promise that was kept; a broken one it may
+    spoiling_s: float = math.inf  # a longer one lets the target's deadlines pass, and so breaks promises of any kind
     check_links: Callable[[], None] = lambda: None  # raises HarnessError when our own part of the way is broken
 
     def claim(self, *, holds: bool, expected: str, actual: str, excusable: bool = True) -> None:

@@ -16,9 +16,7 @@ from harness.traffic.steps import Behaviour
 from harness.verdicts.expect import Expect
 from harness.verdicts.timing import SCHEDULING_S
 
-LEAVES_S = (
-    1.0  # wall seconds: so long is a wait at least in which a client leaves, which takes a busy machine a moment
-)
+LEAVES_S = 1.0  # wall seconds that a wait lasts at least in which a client leaves, for that takes a busy machine some
 SENT = {"Authorization": "Bearer its-own", "Cookie": "sid=its-own", "X-Forwarded-For": "192.0.2.1"}
 # What a proxy may tell anew at each try is left out; of these nothing grows from try to try.
 SAME = (*(name.lower().encode() for name in SENT), b"forwarded", b"host", b"via", b"x-request-id")

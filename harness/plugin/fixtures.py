@@ -66,7 +66,10 @@ def case(request: pytest.FixtureRequest, errorpath_stack: Stack) -> Iterator[Cas
         case.stall_s, case.lost_s = lag.worst, lag.lost
         # The guide's numbers are whole seconds: an answer that was seen one target second late is still told from one
         # that came too early.
-        case.harmless_s = errorpath_stack.plan.clock.wall(1.0)
+        plan = errorpath_stack.plan
+        case.harmless_s = plan.clock.wall(1.0)
+        if plan.contract.timeout:
+            case.spoiling_s = plan.clock.wall(plan.contract.timeout.request_s) / 2
         yield case
 
 

@@ -60,13 +60,16 @@ def _judged(case: Case, raised: BaseException | None) -> BaseException | None:
 
     A claim about time during which this machine stalled says nothing, kept or broken; in real time a stall has to be
     longer to spoil one that was kept (`Case.harmless_s`).  Short stalls that together are as long leave a promise
-    kept and excuse one broken by time: what takes many steps waits at each.  A stall excuses nothing that it cannot
-    do (`ContractViolation.excusable`).  And no promise was broken by the proxy when our own part of the way is.
+    kept and excuse one broken by time: what takes many steps waits at each.  One so long that the target's deadline
+    may have passed in it excuses whatever was broken (`Case.spoiling_s`).  A stall excuses nothing that it cannot do
+    (`ContractViolation.excusable`).  And no promise was broken by the proxy when our own part of the way is.
     """
     if not (raised is None or isinstance(raised, ContractViolation)):
         return raised
     if raised and not raised.excusable:
         return _ours(case, raised) or raised
+    if raised and (longest_s := case.stall_s()) > case.spoiling_s:
+        return Disturbed(f"this machine stalled for {longest_s:.3f} s, half the deadline and more, when {raised}")
     stall_s = case.disturbed_s
     if raised is None and stall_s <= case.harmless_s:
         return None

@@ -51,6 +51,18 @@ def test_what_a_stall_may_explain_is_void_and_told() -> None:
     assert "expected 1 execution, got 2 executions" in str(judged)
 
 
+@pytest.mark.parametrize(("deadline_s", "verdict"), [(2 * STALL_S - 0.1, Verdict.INVALID), (2.0, Verdict.FAIL)])
+def test_a_stall_of_half_the_deadline_excuses_what_is_no_time(deadline_s: float, verdict: Verdict) -> None:
+    """
+    The target's own deadline may have passed in it; a shorter one excuses only what was timed.
+    """
+    case = Case(BY_ID["timeout-write"], "test", stall_s=lambda *_: STALL_S, spoiling_s=deadline_s / 2)
+
+    assert verdict_of(_judged(case, _broken(case, excusable=True))) is verdict
+    assert verdict_of(_judged(case, _broken(case, excusable=False))) is Verdict.FAIL
+    assert _judged(case, None) is None
+
+
 def test_a_kept_claim_about_time_is_void_as_well() -> None:
     """
     A stall voids the lower bound, too.

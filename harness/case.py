@@ -27,6 +27,8 @@ class Case:
     late_s: float = math.inf  # by how much that claim is broken
     stall_s: Callable[..., float] = lambda *_: 0.0  # `harness.traffic.lag.LagMonitor.worst`
     lost_s: Callable[..., float] = lambda *_: 0.0  # `harness.traffic.lag.LagMonitor.lost`
+    waited_s: Callable[..., float] = lambda *_: 0.0  # `harness.target.core_wait.CoreWait.most`
+    watch: Callable[[int], None] = lambda _: None  # `harness.target.core_wait.CoreWait.watch`
     harmless_s: float = 0.0  # a stall no longer than this spoils no promise that was kept; a broken one it may
     spoiling_s: float = math.inf  # a longer one lets the target's deadlines pass, and so breaks promises of any kind
     check_links: Callable[[], None] = lambda: None  # raises HarnessError when our own part of the way is broken
@@ -53,9 +55,15 @@ class Case:
 
     @property
     def withheld_s(self) -> float:
-        """What short stalls took together during what was claimed last, in wall seconds; 0 if that is not a time."""
-        about_time = self.timed_claim == len(self.claims) - 1
-        return self.lost_s(*self.timed[-1]) if self.timed and about_time else 0.0
+        """What this machine withheld during what was claimed last, in wall seconds; 0 if that is not a time.
+
+        Short stalls of ours together; and where it was late, and by how much is known, what a watched process waited
+        for a core: that makes nothing early.
+        """
+        if not self.timed or self.timed_claim != len(self.claims) - 1:
+            return 0.0
+        waited_s = self.waited_s(*self.timed[-1]) if self.late_s < math.inf else 0.0
+        return max(waited_s, self.lost_s(*self.timed[-1]))
 
     def note(self, figure: str) -> None:
         """Record a measured figure that decides nothing (a lag, an amplification)."""

@@ -161,6 +161,8 @@ class Stack:
         self.origin.forget()
         chosen = {**self._pace(expiring), **(settings or {})}
         target = self.target(upstream or url(self.origin_link), chosen, answers=upstream is None)
+        if target.started:
+            case.watch(target.pid)
         return Rig(
             contract=self.plan.contract,
             clock=self.plan.clock,
@@ -191,6 +193,8 @@ class Stack:
             settings |= self._as_at_real_speed(request_timeout=timeout.request_s if timeout else None)
         link = self._link_to(backend)
         target = self.target(url(link), settings)
+        for process in (target.process, backend.owned) if target.started else (backend.owned,):
+            case.watch(process.pid)
         return System(
             contract=self.plan.contract,
             clock=self.plan.clock,

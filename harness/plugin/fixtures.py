@@ -22,6 +22,7 @@ from harness.progress import Progress
 from harness.rig import Rig
 from harness.stack import Stack
 from harness.system import System
+from harness.target.core_wait import CoreWait
 from harness.traffic.lag import LagMonitor
 from harness.verdicts.expect import Expect
 
@@ -62,8 +63,9 @@ def case(request: pytest.FixtureRequest, errorpath_stack: Stack) -> Iterator[Cas
     case: Case = request.node.stash[CASE]
     errorpath_stack.progress.begin(case.path.id)
     _require(case.path, errorpath_stack)
-    with LagMonitor() as lag:
+    with CoreWait() as waits, LagMonitor(also=waits.sample) as lag:
         case.stall_s, case.lost_s = lag.worst, lag.lost
+        case.waited_s, case.watch = waits.most, waits.watch
         # The guide's numbers are whole seconds: an answer that was seen one target second late is still told from one
         # that came too early.
         plan = errorpath_stack.plan

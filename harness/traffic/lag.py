@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.clock import now
@@ -27,10 +28,14 @@ class Lateness:
 
 
 class LagMonitor:
-    """Measures scheduling lag while entered; cheap enough to run always (one wake-up in 10 ms)."""
+    """Measures scheduling lag while entered; cheap enough to run always (one wake-up in 10 ms).
 
-    def __init__(self, tick_s: float = TICK_S) -> None:
+    ``also`` is called at each tick, with the moment.
+    """
+
+    def __init__(self, tick_s: float = TICK_S, also: Callable[[float], None] = lambda _: None) -> None:
         self._tick_s = tick_s
+        self._also = also
         self._late: deque[Lateness] = deque(maxlen=NOTED_MOST)
         self._last = now()
         self._stopped = threading.Event()
@@ -73,3 +78,4 @@ class LagMonitor:
             self._last = at
             if lag >= NOTED_FROM_S:
                 self._late.append(Lateness(at, lag))
+            self._also(at)

@@ -121,13 +121,21 @@ class Timing(Claims):
         """Between the tries lie these waits; where refused tries cannot be counted, there is nothing to say."""
         if not self._rig.tries_countable:
             return
-        if times:
-            self._case.time(times[0], times[-1])
         gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+        if times:
+            self._case.time(times[0], times[-1], late_s=self._too_long_s(gaps, waits_s))
         expected = f"waits of {', '.join(f'{wait:g}' for wait in waits_s) or 'none'} s"
         actual = f"waits of {', '.join(f'{self._rig.clock.target(gap):.2f}' for gap in gaps) or 'none'} s"
         held = len(gaps) == len(waits_s) and self._all_held(times, gaps, waits_s)
         self.that(held, expected, actual)
+
+    def _too_long_s(self, gaps: Sequence[float], waits_s: Sequence[float]) -> float:
+        """By how much the longest gap is too long; inf where one is missing or too short, for that is no lateness."""
+        walls = [self._rig.clock.wall(wait_s) for wait_s in waits_s]
+        if len(gaps) != len(walls) or any(gap < wall - EARLY_S for gap, wall in zip(gaps, walls, strict=True)):
+            return math.inf
+        late_s = max((gap - wall - SCHEDULING_S for gap, wall in zip(gaps, walls, strict=True)), default=0.0)
+        return late_s if late_s > 0 else math.inf
 
     def _all_held(self, times: Sequence[float], gaps: Sequence[float], waits_s: Sequence[float]) -> bool:
         """Whether the tries lie so far apart.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from harness.case import Case
@@ -49,6 +51,19 @@ def test_what_a_stall_may_explain_is_void_and_told() -> None:
     assert isinstance(judged, Disturbed)
     assert "stalled for 0.400 s" in str(judged)
     assert "expected 1 execution, got 2 executions" in str(judged)
+
+
+@pytest.mark.parametrize(
+    ("late_s", "verdict"), [(0.1, Verdict.INVALID), (0.3, Verdict.FAIL), (math.inf, Verdict.FAIL)]
+)
+def test_what_the_target_waited_for_a_core_excuses_what_is_late(late_s: float, verdict: Verdict) -> None:
+    """
+    It does where it is more than the lateness, or than what is allowed for, and never what is too early.
+    """
+    case = Case(BY_ID["timeout-write"], "test", waited_s=lambda *_: 0.2)
+    case.time(0.0, 1.0, late_s=late_s)
+
+    assert verdict_of(_judged(case, _broken(case, excusable=True))) is verdict
 
 
 @pytest.mark.parametrize(("deadline_s", "verdict"), [(2 * STALL_S - 0.1, Verdict.INVALID), (2.0, Verdict.FAIL)])

@@ -14,6 +14,7 @@ from tests.mutants.families import (
     production,
     program,
     retries,
+    smuggling,
     timeouts,
     writes,
 )
@@ -29,6 +30,7 @@ FAMILIES = (
     cors,
     forwarding,
     framing,
+    smuggling,
     door,
     logs,
     leaks,

@@ -1,4 +1,4 @@
-"""Mistakes about framing: where a message ends, on either side."""
+"""Mistakes about framing: where an answer ends, and what comes behind it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import re
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from proxy_under_test import frontdoor
 from proxy_under_test.forward import Parts
-from proxy_under_test.server.protocol import ClientProtocol
 from proxy_under_test.transport import framing
 from proxy_under_test.transport.connection import Connection
 from tests.mutants.mutant import mutant
-from tests.mutants.seams import Change, around, parts, replace
+from tests.mutants.seams import Change, around, parts
 
 STAND_IN = b"~odd~"  # a token, which the parser lets through
 
@@ -27,6 +25,66 @@ def cut_body_passed_as_whole() -> None:
             self.complete = True
             return
         ended(self, error)
+
+
+@mutant("malformed-short-body malformed-reset-after-head")
+def cut_body_framed_as_whole() -> None:
+    """An answer is framed anew, in chunks, and where it breaks off the last chunk is written all the same."""
+    cut_body_passed_as_whole()
+
+    @parts
+    def _(made: Parts) -> None:
+        write = made.forward_response
+
+        def without_length(*args: Any) -> list[tuple[bytes, bytes]]:
+            return [field for field in write(*args) if field[0] != b"content-length"]
+
+        made.forward_response = without_length
+
+
+@mutant("malformed-head-cut")
+def half_a_head_taken_for_one() -> None:
+    """A head that ends with the connection is taken as far as it came."""
+
+    @around(Connection, "_ended")
+    def _(ended: Change, self: Connection, error: Exception | None) -> None:
+        parser, answered = self._parser, self._attempt is not None and self._attempt.answered
+        if answered and not self.head_done and self._failure is None and parser is not None:
+            self.status, self.headers = parser.get_status_code(), self._fields
+            self.head_done = self.complete = True
+            return
+        ended(self, error)
+
+
+@mutant("malformed-not-http")
+def whatever_comes_is_a_body() -> None:
+    """What does not begin like a response is taken for one of HTTP/0.9, which is all body."""
+
+    @around(Connection, "_feed")
+    def _(feed: Change, self: Connection, data: bytes) -> None:
+        if self.head_done or data.startswith(b"HTTP/"):
+            feed(self, data)
+            return
+        self.status, self.headers, self._length = 200, (), framing.UNTIL_CLOSE
+        self.head_done = True
+        self.on_body(data)
+
+
+@mutant("malformed-long-body malformed-head-body malformed-no-content")
+def surplus_skipped() -> None:
+    """What comes behind an answer is skipped, and the connection is used again, whatever may still come on it."""
+
+    @around(Connection, "end")
+    def _(end: Change, self: Connection, **how: Any) -> bool:
+        if self._surplus:
+            self._surplus, self._parser = False, None
+        reusable: bool = end(self, **how)
+        return reusable
+
+    @around(Connection, "data_received")
+    def _(received: Change, self: Connection, data: bytes) -> None:
+        if self._attempt is not None:
+            received(self, data)
 
 
 @mutant("malformed-reset-mid-body")
@@ -97,30 +155,6 @@ def any_status_passed() -> None:
         return framing.body_length(self._method, status, self._fields)
 
 
-@mutant("smuggle-host")
-def host_not_looked_at() -> None:
-    """Host is not needed to find the one upstream, so nobody looks at it."""
-    replace(frontdoor, "_is_host", lambda _: True)
-
-
-@mutant("smuggle-host")
-def first_host_wins() -> None:
-    """A request with two Host fields is let in, as if one of them had surely been meant."""
-    replace(frontdoor, "SINGLE", frontdoor.SINGLE - {b"host"})
-    replace(frontdoor, "_is_host", lambda _: True)
-
-
-@mutant("smuggle-two-framings")
-def both_framings_believed() -> None:
-    """Of a length and chunks the chunks are read, and what lies behind them is the next request."""
-    replace(frontdoor, "_check_framing", lambda *_: None)
-
-    @around(ClientProtocol, "connection_made")
-    def _(made: Change, protocol: ClientProtocol, transport: Any) -> None:
-        made(protocol, transport)
-        protocol.parser.set_dangerous_leniencies(lenient_chunked_length=True)
-
-
 @mutant("malformed-coding")
 def any_coding_read_as_chunks() -> None:
     """A transfer coding is taken for chunked, whatever it is called."""
@@ -161,6 +195,19 @@ def space_before_colon_passed() -> None:
 def folds_passed() -> None:
     """A folded value is passed on as it came; most client libraries unfold it, and not all."""
     _passed_on(b"\r\n ")
+
+
+@mutant("malformed-two-lengths")
+def first_of_two_lengths_believed() -> None:
+    """Of two lengths of an answer the first is taken, and the other is lost."""
+    lengths = re.compile(rb"(?i)(\r\ncontent-length:[^\r\n]*)(?:\r\ncontent-length:[^\r\n]*)+")
+    _in_response_heads(lambda head: lengths.sub(rb"\1", head))
+
+
+@mutant("malformed-two-lengths")
+def length_read_as_a_number() -> None:
+    """An answer's length is read by the language's own function, which takes +2 as well."""
+    _in_response_heads(lambda head: re.sub(rb"(?i)(content-length: *)\+", rb"\1", head))
 
 
 @mutant("malformed-length-chunked")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+from contextvars import ContextVar
 from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
 
-from proxy_under_test import frontdoor, headers, target
-from proxy_under_test.door import HEAD_BYTES
+from proxy_under_test import forward, frontdoor, headers, target
+from proxy_under_test.body import Body
+from proxy_under_test.door import HEAD_BYTES, TARGET, Door
 from proxy_under_test.forward import Parts
 from proxy_under_test.headers import RequestIds
 from proxy_under_test.server.protocol import ClientProtocol
+from proxy_under_test.transport import Incoming, Outgoing
+from proxy_under_test.transport.pool import Pool
+from proxy_under_test.transport.upstream import locate
 from tests.mutants.mutant import mutant
 from tests.mutants.seams import Change, around, parts, replace, settings
 
@@ -190,3 +197,83 @@ def clients_host_passed() -> None:
             return [(name, found[b"host"] if name == b"host" else value) for name, value in written]
 
         made.forward_request = passed
+
+
+@mutant("door-target-form")
+def absolute_target_names_the_host() -> None:
+    """Of an absolute target the host becomes the Host upstream, so a client chooses among the backend's sites."""
+    chosen: ContextVar[bytes] = ContextVar("chosen")
+
+    @around(Door, "__call__")
+    async def _(serve: Change, self: Door, scope: Any, *rest: Any) -> None:
+        target: bytes = scope.get(TARGET, b"")
+        if target.startswith(b"http://"):
+            host, slash, path = target.removeprefix(b"http://").partition(b"/")
+            chosen.set(host)
+            scope[TARGET] = slash + path
+        await serve(self, scope, *rest)
+
+    @parts
+    def _(made: Parts) -> None:
+        write = made.forward_request
+
+        def named(*args: Any) -> list[tuple[bytes, bytes]]:
+            host = chosen.get(b"")
+            return [(name, host if host and name == b"host" else value) for name, value in write(*args)]
+
+        made.forward_request = named
+
+
+@mutant("door-header-injection header-odd-target")
+def target_decoded() -> None:
+    """The target is decoded on its way, so that what it has encoded is read as HTTP by the backend."""
+
+    @around(forward, "upstream_target")
+    def _(target_of: Change, *args: bytes) -> bytes:
+        return unquote_to_bytes(target_of(*args))
+
+
+@mutant("door-redirect")
+def redirects_followed_anywhere() -> None:
+    """Redirects are followed wherever they lead, also into the network that only the proxy can reach."""
+
+    @around(Pool, "send")
+    async def _(send: Change, self: Pool, request: Outgoing) -> Incoming:
+        response: Incoming = await send(self, request)
+        where = urlsplit(dict(response.headers).get(b"location", b"").decode("latin-1"))
+        if response.status not in (301, 302, 303, 307, 308) or not where.hostname:
+            return response
+        await response.aclose()
+        other = Pool(locate(f"http://{where.netloc}"), self._bounds)
+        followed: Incoming = await send(other, dataclasses.replace(request, target=where.path.encode("latin-1")))
+        return followed
+
+
+@mutant("limit-body")
+def only_announced_bodies_limited() -> None:
+    """The limit of a body is held against its Content-Length, and nobody counts what comes in chunks."""
+
+    @around(Body, "__init__")
+    def _(make: Change, self: Body, *args: Any, **bounds: Any) -> None:
+        make(self, *args, **bounds | {"limit": None})
+
+
+@mutant("header-range")
+def range_dropped() -> None:
+    """Range is kept from the backend, If-Range is not, and the client gets all of what it wanted a part of."""
+    replace(headers, "REQUEST_DROPPED", headers.REQUEST_DROPPED | {b"range"})
+
+
+@mutant("header-range")
+def not_modified_without_validators() -> None:
+    """A 304 is passed on without the fields that say what it is about, for it has no body to describe."""
+
+    @parts
+    def _(made: Parts) -> None:
+        write = made.forward_response
+
+        def bare(fields: Any, via: bytes, status: int, *rest: Any) -> list[tuple[bytes, bytes]]:
+            passed: list[tuple[bytes, bytes]] = write(fields, via, status, *rest)
+            return passed if status != 304 else [field for field in passed if field[0] in (b"date", b"via")]
+
+        made.forward_response = bare

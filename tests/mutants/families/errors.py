@@ -17,7 +17,7 @@ from tests.mutants.mutant import mutant
 from tests.mutants.seams import Change, answering, around, error_bodies, error_details, parts
 
 
-@mutant("error-refused retry-exhausted")
+@mutant("error-refused retry-exhausted overload-killed")
 def refused_answered_500() -> None:
     """The exception of a refused connection is not caught where it should be, and becomes a 500."""
     answering(Cause.REFUSED, status=500)

@@ -192,6 +192,26 @@ def own_page_for_404() -> None:
         await relay(self, exchange, response)
 
 
+@mutant("forward-statuses database-reset database-terminated database-restarted")
+def failures_told_with_200() -> None:
+    """A failure of the backend is passed on with 200, for its body tells what it is."""
+
+    @around(Forwarder, "_relay")
+    async def _(relay: Change, self: Forwarder, exchange: Any, response: Incoming) -> None:
+        response.status = 200 if response.status >= 500 else response.status
+        await relay(self, exchange, response)
+
+
+@mutant("database-slow")
+def failures_told_as_500() -> None:
+    """Whatever failure the backend tells is passed on as 500, so nobody knows whether to come again."""
+
+    @around(Forwarder, "_relay")
+    async def _(relay: Change, self: Forwarder, exchange: Any, response: Incoming) -> None:
+        response.status = min(response.status, 500)
+        await relay(self, exchange, response)
+
+
 @mutant("forward-methods")
 def head_sent_as_get() -> None:
     """HEAD is answered by asking the backend for the whole resource and throwing it away."""

@@ -90,7 +90,7 @@ def probe_waits_for_ever() -> None:
         made.gate._timeout_s = made.timing.deadlines.timeout_s
 
 
-@mutant("health-error-status error-unavailable health-lookalike")
+@mutant("health-error-status error-unavailable health-lookalike database-down database-full database-read-only")
 def any_answer_is_healthy() -> None:
     """That the probe was answered counts, not with what; a 503 is healthy."""
     replace(gate, "OK_FROM", 100)

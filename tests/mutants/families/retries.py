@@ -18,7 +18,7 @@ from tests.mutants.mutant import mutant
 from tests.mutants.seams import Change, around, deciding, parts, replace, settings
 
 
-@mutant("retry-exhausted retry-count-setting")
+@mutant("retry-exhausted retry-count-setting write-idempotent-lost")
 def five_tries() -> None:
     """The limit is compared by one too late, so there is a fifth try."""
 
@@ -145,7 +145,7 @@ def tries_told_as_retries() -> None:
     replace(Record, "retries", property(lambda self: len(self.attempts)))
 
 
-@mutant("retry-exhausted retry-reset")
+@mutant("retry-exhausted retry-reset write-recovers")
 def never_retries() -> None:
     """The retries are configured, and the code path to them is never taken."""
 

@@ -16,7 +16,20 @@ from tests.mutants.mutant import mutant
 from tests.mutants.seams import Change, around, deciding, parts, replace, settings
 
 
-@mutant("retry-write-after-commit")
+@mutant("write-acknowledged")
+def writes_mirrored() -> None:
+    """Writes are sent twice, to compare the answers of two backends, and there is only one."""
+
+    @around(Pool, "send")
+    async def _(send: Change, self: Pool, request: Outgoing) -> Incoming:
+        if request.method not in ("GET", "HEAD", "OPTIONS"):
+            mirrored: Incoming = await send(self, dataclasses.replace(request, fresh=True))
+            await mirrored.aclose()
+        response: Incoming = await send(self, request)
+        return response
+
+
+@mutant("retry-write-after-commit write-before-commit")
 def post_replayed_after_a_reset() -> None:
     """Every method is retried after a reset, also one that the backend may have executed."""
     replace(policy, "IDEMPOTENT", policy.IDEMPOTENT | {"POST", "PATCH"})
@@ -34,7 +47,28 @@ def unsent_writes_given_up() -> None:
     settings(retry_unsent_writes=False)
 
 
-@mutant("retry-write-with-key")
+@mutant("write-unsent-setting")
+def unsent_setting_ignored() -> None:
+    """RETRY_UNSENT_WRITES is read and nothing is done with it."""
+    settings(retry_unsent_writes=True)
+
+
+@mutant("write-stale-connection")
+def stale_write_sent_again() -> None:
+    """Whatever a stale connection swallowed is sent again on another, a write as well."""
+
+    @around(Pool, "send")
+    async def _(send: Change, self: Pool, request: Outgoing) -> Incoming:
+        try:
+            response: Incoming = await send(self, dataclasses.replace(request, fresh=False))
+        except UpstreamFailure:
+            if not request.attempt.reused:
+                raise
+            response = await send(self, dataclasses.replace(request, fresh=True))
+        return response
+
+
+@mutant("retry-write-with-key write-recovers")
 def key_ignored() -> None:
     """An Idempotency-Key is passed on and plays no part in the decision to retry."""
 
@@ -43,7 +77,7 @@ def key_ignored() -> None:
         return decide(rules, dataclasses.replace(request, keyed=False), *args, **more)
 
 
-@mutant("retry-write-with-key")
+@mutant("retry-write-with-key write-recovers")
 def key_not_passed_on() -> None:
     """The retry relies on the Idempotency-Key, which a list of allowed headers keeps from the backend."""
     replace(headers, "REQUEST_DROPPED", headers.REQUEST_DROPPED | {b"idempotency-key"})

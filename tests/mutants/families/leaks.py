@@ -9,14 +9,16 @@ from weakref import WeakKeyDictionary
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from proxy_under_test.body import Body, ClientGone
+from proxy_under_test.causes import Cause, UpstreamFailure
 from proxy_under_test.forward import Exchange, Forwarder
+from proxy_under_test.transport import Incoming, Outgoing
 from proxy_under_test.transport.connection import Connection
 from proxy_under_test.transport.pool import Pool
 from tests.mutants.mutant import mutant
 from tests.mutants.seams import Change, around
 
 
-@mutant("client-leaves-waiting")
+@mutant("client-leaves-waiting client-leaves-downloading")
 def upstream_goes_on_when_the_client_leaves() -> None:
     """The upstream request is not cancelled with the client's, and the backend works for nobody."""
 
@@ -55,6 +57,21 @@ def connections_left_open() -> None:
         left.append(connection)
 
 
+@mutant("client-aborts overload-heals")
+def slots_kept_by_failures() -> None:
+    """Requests under way are counted, to refuse too many, and only one that was answered is counted off again."""
+    under_way: WeakKeyDictionary[Pool, int] = WeakKeyDictionary()
+
+    @around(Pool, "send")
+    async def _(send: Change, self: Pool, request: Outgoing) -> Incoming:
+        if under_way.setdefault(self, 0) >= self._bounds.connections:
+            raise UpstreamFailure(Cause.NO_CONNECTION_FREE)
+        under_way[self] += 1
+        response: Incoming = await send(self, request)
+        under_way[self] -= 1
+        return response
+
+
 @mutant("client-slow-reader")
 def no_back_pressure() -> None:
     """What the client does not take is kept for it, without bound."""
@@ -85,3 +102,26 @@ def every_failure_kept() -> None:
     async def _(answer: Change, self: Forwarder, exchange: Exchange, failure: BaseException) -> None:
         latest.append(failure)
         await answer(self, exchange, failure)
+
+
+@mutant("overload-refused")
+def requests_wait_for_a_connection() -> None:
+    """With every connection in use a request waits for one, as long as it lives, instead of being refused."""
+
+    slots: WeakKeyDictionary[Pool, asyncio.Semaphore] = WeakKeyDictionary()
+
+    @around(Pool, "_connect")
+    async def _(connect: Change, self: Pool) -> Connection:
+        slot = slots.setdefault(self, asyncio.Semaphore(self._bounds.connections))
+        await slot.acquire()
+        try:
+            connection: Connection = await connect(self)
+        except BaseException:
+            slot.release()
+            raise
+        return connection
+
+    @around(Pool, "forget")
+    def _(forget: Change, self: Pool, connection: Connection) -> None:
+        forget(self, connection)
+        slots[self].release()

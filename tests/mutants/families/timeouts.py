@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -99,6 +100,30 @@ def upstream_goes_on_after_504() -> None:
             return
         connection._attempt = None
         abandoned.append(connection)
+
+
+@mutant("timeout-late-answer")
+def abandoned_connection_used_again() -> None:
+    """A connection goes back to the others when its request is given up, and the late answer is the next one's."""
+
+    @around(Pool, "take_back")
+    async def _(take_back: Change, self: Pool, connection: Connection) -> None:
+        transport = connection._transport
+        if connection.complete or connection.lost or connection._failure is not None or transport is None:
+            await take_back(self, connection)
+            return
+        connection._attempt = None
+        transport.pause_reading()  # nobody waits for it now
+        connection.idle_since = time.monotonic()
+        self._idle.append(connection)
+
+    @around(Connection, "begin")
+    def _(begin: Change, self: Connection, *args: Any) -> None:
+        begin(self, *args)
+        if self._transport is not None and not self._transport.is_reading():
+            self._transport.resume_reading()
+
+    replace(Connection, "is_alive", lambda self: not self.lost)
 
 
 @mutant("error-proxy-status")

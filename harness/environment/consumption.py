@@ -31,9 +31,14 @@ def waited_for_cpu_s(pid: int) -> float:
     system does not tell.
     """
     try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text("ascii").split()[1]) / NS
+        return waited_in(Path(f"/proc/{pid}/schedstat").read_bytes())
     except (OSError, IndexError, ValueError):
         return 0.0
+
+
+def waited_in(schedstat: bytes) -> float:
+    """The seconds waited that such a file tells.  IndexError or ValueError where it tells none."""
+    return int(schedstat.split()[1]) / NS
 
 
 def machine_cpu_s() -> tuple[float, float, int]:

@@ -193,8 +193,9 @@ class Stack:
             settings |= self._as_at_real_speed(request_timeout=timeout.request_s if timeout else None)
         link = self._link_to(backend)
         target = self.target(url(link), settings)
-        for process in (target.process, backend.owned) if target.started else (backend.owned,):
-            case.watch(process.pid)
+        case.watch(backend.owned.pid)
+        if target.started:
+            case.watch(target.pid)
         return System(
             contract=self.plan.contract,
             clock=self.plan.clock,

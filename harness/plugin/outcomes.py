@@ -73,8 +73,8 @@ def _judged(case: Case, raised: BaseException | None) -> BaseException | None:
     stall_s = case.disturbed_s
     if raised is None and stall_s <= case.harmless_s:
         return None
-    if raised and stall_s <= SCHEDULING_S and case.withheld_s > min(SCHEDULING_S, case.late_s):
-        return Disturbed(f"this machine kept us or the target waiting {case.withheld_s:.3f} s in all, when {raised}")
+    if raised and stall_s <= SCHEDULING_S and (withheld_s := case.withheld_s) > min(SCHEDULING_S, case.late_s):
+        return Disturbed(f"this machine kept us or the target waiting {withheld_s:.3f} s in all, when {raised}")
     if stall_s <= SCHEDULING_S:
         return _ours(case, raised) or raised if raised else None
     what = f", when {raised}" if raised else ""

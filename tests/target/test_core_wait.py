@@ -14,15 +14,18 @@ from harness.clock import now, poll_until
 from harness.target.core_wait import CoreWait
 
 WAITED_S = 0.05  # of which two that share a core have each as much after a tenth of a second
-BUSY = "import os; os.sched_setaffinity(0, {int(os.environ['CORE'])})\nwhile True: pass"
+# Ends with whoever started it, however that ends.
+BUSY = (
+    "import os; os.sched_setaffinity(0, {int(os.environ['CORE'])})\nwhile os.getppid() == int(os.environ['US']): pass"
+)
 
 
 @pytest.fixture
 def rivals() -> Iterator[list[int]]:
     """Two programs that want the same core all the time."""
-    core = str(min(os.sched_getaffinity(0)))
+    told = {"CORE": str(min(os.sched_getaffinity(0))), "US": str(os.getpid())}
     with ExitStack() as stack:
-        busy = [subprocess.Popen([sys.executable, "-I", "-S", "-c", BUSY], env={"CORE": core}) for _ in range(2)]
+        busy = [subprocess.Popen([sys.executable, "-I", "-S", "-c", BUSY], env=told) for _ in range(2)]
         for one in busy:
             stack.callback(one.wait)
             stack.callback(one.kill)

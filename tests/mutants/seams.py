@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 from unittest import mock
 
 import proxy_under_test.__main__ as program
 from proxy_under_test.causes import Cause
 from proxy_under_test.forward import Parts
+from proxy_under_test.headers import Header
 from proxy_under_test.server import life
 
 Change: TypeAlias = Callable[..., Any]
@@ -47,6 +48,24 @@ def parts(change: Callable[[Parts], None]) -> None:
         made: Parts = make(*args)
         change(made)
         return made
+
+
+def request_headers(change: Callable[[list[Header]], Sequence[Header]]) -> None:
+    """Change the headers that go upstream, as the proxy has written them."""
+
+    @parts
+    def _(made: Parts) -> None:
+        write = made.forward_request
+        made.forward_request = lambda *args: list(change(write(*args)))
+
+
+def response_headers(change: Callable[[list[Header]], Sequence[Header]]) -> None:
+    """Change the headers that go to the client, as the proxy has written them."""
+
+    @parts
+    def _(made: Parts) -> None:
+        write = made.forward_response
+        made.forward_response = lambda *args: list(change(write(*args)))
 
 
 def deciding(change: Change) -> None:

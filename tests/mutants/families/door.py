@@ -17,7 +17,7 @@ from proxy_under_test.transport import Incoming, Outgoing
 from proxy_under_test.transport.pool import Pool
 from proxy_under_test.transport.upstream import locate
 from tests.mutants.mutant import mutant
-from tests.mutants.seams import Change, around, parts, replace, settings
+from tests.mutants.seams import Change, around, parts, replace, request_headers, settings
 
 
 @mutant("door-path-escape")
@@ -213,15 +213,7 @@ def absolute_target_names_the_host() -> None:
             scope[TARGET] = slash + path
         await serve(self, scope, *rest)
 
-    @parts
-    def _(made: Parts) -> None:
-        write = made.forward_request
-
-        def named(*args: Any) -> list[tuple[bytes, bytes]]:
-            host = chosen.get(b"")
-            return [(name, host if host and name == b"host" else value) for name, value in write(*args)]
-
-        made.forward_request = named
+    request_headers(lambda fields: [(name, (name == b"host" and chosen.get(b"")) or value) for name, value in fields])
 
 
 @mutant("door-header-injection header-odd-target")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
 
 from proxy_under_test import forward, frontdoor, headers
 from proxy_under_test.causes import Cause, Refusal
-from proxy_under_test.forward import Forwarder, Parts
+from proxy_under_test.forward import Forwarder
 from proxy_under_test.headers import Header
 from proxy_under_test.transport import Incoming, Outgoing
 from proxy_under_test.transport.connection import Connection
 from proxy_under_test.transport.pool import Pool
 from tests.mutants.mutant import mutant
-from tests.mutants.seams import Change, around, parts, replace, settings
+from tests.mutants.seams import Change, around, replace, request_headers, response_headers, settings
 
 
 def _target(change: Callable[[bytes, bytes], bytes]) -> None:
@@ -58,24 +58,10 @@ def last_slash_removed() -> None:
     _target(lambda path, query: (path.rstrip(b"/") or b"/") + (b"?" + query if query else b""))
 
 
-def _request_headers(change: Callable[[list[Header]], Sequence[Header]]) -> None:
-    @parts
-    def _(made: Parts) -> None:
-        write = made.forward_request
-        made.forward_request = lambda *args: list(change(write(*args)))
-
-
-def _response_headers(change: Callable[[list[Header]], Sequence[Header]]) -> None:
-    @parts
-    def _(made: Parts) -> None:
-        write = made.forward_response
-        made.forward_response = lambda *args: list(change(write(*args)))
-
-
 @mutant("forward-set-cookie forward-headers")
 def second_set_cookie_dropped() -> None:
     """The response's headers are put into a dictionary, where each name has one value."""
-    _response_headers(lambda fields: list(dict(fields).items()))
+    response_headers(lambda fields: list(dict(fields).items()))
 
 
 @mutant("forward-set-cookie")
@@ -88,19 +74,19 @@ def cookies_joined() -> None:
             found[name] = f"{found[name].decode()}, {value.decode()}".encode() if name in found else value
         return list(found.items())
 
-    _response_headers(joined)
+    response_headers(joined)
 
 
 @mutant("forward-headers")
 def request_headers_in_a_dictionary() -> None:
     """The request's headers are put into a dictionary, where each name has one value."""
-    _request_headers(lambda fields: list(dict(fields).items()))
+    request_headers(lambda fields: list(dict(fields).items()))
 
 
 @mutant("forward-headers")
 def values_decoded_as_utf8() -> None:
     """Header values are decoded as UTF-8, and what is none is lost."""
-    _response_headers(lambda fields: [(name, value.decode("utf-8", "ignore").encode()) for name, value in fields])
+    response_headers(lambda fields: [(name, value.decode("utf-8", "ignore").encode()) for name, value in fields])
 
 
 @mutant("forward-binary-body")
@@ -232,7 +218,7 @@ def patch_forgotten() -> None:
 @mutant("forward-head forward-gzip")
 def length_dropped() -> None:
     """Content-Length is dropped from every answer, because chunks always work."""
-    _response_headers(lambda fields: [field for field in fields if field[0] != b"content-length"])
+    response_headers(lambda fields: [field for field in fields if field[0] != b"content-length"])
 
 
 @mutant("forward-hop-by-hop")
@@ -264,4 +250,4 @@ def forwarded_for_believed() -> None:
 @mutant("forward-via")
 def no_via() -> None:
     """The proxy does not name itself, and no loop through it can be seen."""
-    _request_headers(lambda fields: [field for field in fields if field[0] != b"via"])
+    request_headers(lambda fields: [field for field in fields if field[0] != b"via"])

@@ -6,11 +6,11 @@ import re
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from proxy_under_test.forward import Parts
 from proxy_under_test.transport import framing
 from proxy_under_test.transport.connection import Connection
+from tests.mutants.lenient import chunk_size_with_a_prefix, in_head, length_with_a_sign
 from tests.mutants.mutant import mutant
-from tests.mutants.seams import Change, around, parts
+from tests.mutants.seams import Change, around, response_headers
 
 STAND_IN = b"~odd~"  # a token, which the parser lets through
 
@@ -31,15 +31,7 @@ def cut_body_passed_as_whole() -> None:
 def cut_body_framed_as_whole() -> None:
     """An answer is framed anew, in chunks, and where it breaks off the last chunk is written all the same."""
     cut_body_passed_as_whole()
-
-    @parts
-    def _(made: Parts) -> None:
-        write = made.forward_response
-
-        def without_length(*args: Any) -> list[tuple[bytes, bytes]]:
-            return [field for field in write(*args) if field[0] != b"content-length"]
-
-        made.forward_response = without_length
+    response_headers(lambda fields: [field for field in fields if field[0] != b"content-length"])
 
 
 @mutant("malformed-head-cut")
@@ -167,22 +159,13 @@ def _in_response_heads(change: Change) -> None:
 
     @around(Connection, "_feed")
     def _(feed: Change, self: Connection, data: bytes) -> None:
-        head, end, body = data.partition(b"\r\n\r\n")
-        feed(self, data if self.head_done else change(head) + end + body)
+        feed(self, data if self.head_done else in_head(change)(data))
 
 
 def _passed_on(odd: bytes, before: bytes = b"") -> None:
     """Pass ``odd`` bytes, where they stand ``before`` others, through the parser and on to the client."""
     _in_response_heads(lambda head: head.replace(odd + before, STAND_IN + before))
-
-    @parts
-    def _(made: Parts) -> None:
-        write = made.forward_response
-
-        def with_odd_bytes(*args: Any) -> list[tuple[bytes, bytes]]:
-            return [(n.replace(STAND_IN, odd), v.replace(STAND_IN, odd)) for n, v in write(*args)]
-
-        made.forward_response = with_odd_bytes
+    response_headers(lambda fields: [(n.replace(STAND_IN, odd), v.replace(STAND_IN, odd)) for n, v in fields])
 
 
 @mutant("malformed-header-colon")
@@ -207,7 +190,7 @@ def first_of_two_lengths_believed() -> None:
 @mutant("malformed-two-lengths")
 def length_read_as_a_number() -> None:
     """An answer's length is read by the language's own function, which takes +2 as well."""
-    _in_response_heads(lambda head: re.sub(rb"(?i)(content-length: *)\+", rb"\1", head))
+    _in_response_heads(length_with_a_sign)
 
 
 @mutant("malformed-length-chunked")
@@ -223,4 +206,4 @@ def chunk_size_read_as_a_number() -> None:
 
     @around(Connection, "_feed")
     def _(feed: Change, self: Connection, data: bytes) -> None:
-        feed(self, re.sub(rb"\r\n0x([0-9a-f]+)\r\n", rb"\r\n\1\r\n", data))
+        feed(self, chunk_size_with_a_prefix(data))

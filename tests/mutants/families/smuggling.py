@@ -7,6 +7,7 @@ from typing import Any
 
 from proxy_under_test import forward, frontdoor
 from proxy_under_test.server.protocol import ClientProtocol
+from tests.mutants.lenient import chunk_size_with_a_prefix, in_head, length_with_a_sign
 from tests.mutants.mutant import mutant
 from tests.mutants.seams import Change, around, replace
 
@@ -20,12 +21,7 @@ def _in_requests(change: Change) -> None:
 
 
 def _in_request_heads(change: Change) -> None:
-    def changed(data: bytes) -> bytes:
-        head, end, body = data.partition(b"\r\n\r\n")
-        made: bytes = change(head) if end else head
-        return made + end + body
-
-    _in_requests(changed)
+    _in_requests(in_head(change))
 
 
 @mutant("smuggle-host")
@@ -55,7 +51,7 @@ def both_framings_believed() -> None:
 @mutant("smuggle-length")
 def request_length_read_as_a_number() -> None:
     """A request's length is read by the language's own function, which takes +4 as well."""
-    _in_request_heads(lambda head: re.sub(rb"(?i)(content-length: *)\+", rb"\1", head))
+    _in_request_heads(length_with_a_sign)
 
 
 @mutant("smuggle-length")
@@ -94,7 +90,7 @@ def space_before_colon_removed() -> None:
 @mutant("smuggle-chunk")
 def request_chunk_size_read_as_a_number() -> None:
     """The size of a request's chunk is read by the language's own function, which takes 0x4 as well."""
-    _in_requests(lambda data: re.sub(rb"\r\n0x([0-9a-f]+)\r\n", rb"\r\n\1\r\n", data))
+    _in_requests(chunk_size_with_a_prefix)
 
 
 @mutant("smuggle-own-answers")

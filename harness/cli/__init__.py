@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from harness.cli.reader import reader_left
 from harness.cli.signals import ended_by_signals
 from harness.errors import HarnessError, Interrupted, UsageError
 
@@ -22,7 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
     try:
         with ended_by_signals():
-            return int(arguments.run(arguments))
+            code = int(arguments.run(arguments))
+        sys.stdout.flush()
+        return code
     except UsageError as exc:
         print(f"errorpath: {exc}", file=sys.stderr)
         return 2
@@ -33,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"errorpath: {type(exc).__name__.lower()}", file=sys.stderr)
         return exc.exit_code
     except BrokenPipeError:  # `errorpath paths | head`
-        sys.stderr.close()
+        reader_left()
         return 0
     except Exception:  # noqa: BLE001  # the last resort: 1 would accuse the proxy of what is ours
         traceback.print_exc()

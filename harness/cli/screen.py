@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 from rich.console import Console
+
+from harness.cli.reader import reader_left
 
 
 class Screen(Console):
@@ -15,8 +14,6 @@ class Screen(Console):
     """
 
     def on_broken_pipe(self) -> None:
-        """Say no more, and let nothing that is still buffered be missed at the exit."""
+        """Say no more."""
         self.quiet = True
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        reader_left()

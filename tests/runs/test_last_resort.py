@@ -74,15 +74,29 @@ def test_a_folder_called_latest_is_left_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "latest").is_symlink()
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_a_reader_that_leaves_changes_no_verdict(workers: str) -> None:
+def test_a_reader_that_leaves_changes_no_verdict(workers: str, unbuffered: str) -> None:
     """``errorpath check | head -1``: all is checked and written, and the exit code is that of the verdicts."""
     paths = "cors-vary,cors-allowed,forward-via"
     words = ("check", "-n", workers, "--only", paths, "--out", "{place}/out", "--durations", "2")
     shell = '"$0" "$@" | head -1; exit ${PIPESTATUS[0]}'
 
-    with running(*words, program=("bash", "-c", shell, ERRORPATH)) as run:
+    told = {"PYTHONUNBUFFERED": unbuffered}
+    with running(*words, program=("bash", "-c", shell, ERRORPATH), env=told) as run:
         assert run.ended() == 0, run.said
         assert [path["verdict"] for path in run.results()["paths"]] == ["pass"] * 3
         assert "Traceback" not in run.said
         assert run.left() == []
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["paths", "paths --json", "doctor"])
+def test_a_reader_that_reads_nothing_is_no_error(command: str, unbuffered: str) -> None:
+    """What only tells something ends with 0, and in silence, when nobody reads it."""
+    shell = '"$0" "$@" | true; exit ${PIPESTATUS[0]}'
+    told = {"PYTHONUNBUFFERED": unbuffered}
+
+    with running(*command.split(), program=("bash", "-c", shell, ERRORPATH), env=told) as run:
+        assert run.ended() == 0, run.said
+        assert run.said == ""

@@ -60,11 +60,12 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         choices = choices_of(config)
         choices.check_workers(_workers(config))
-        config.stash[RUN] = Run.start(choices)
+        run = config.stash[RUN] = Run.start(choices)
     except UsageError as exc:
         raise pytest.UsageError(str(exc)) from exc
     except HarnessError as exc:
         pytest.exit(f"errorpath: {exc}", returncode=3)
+    config.pluginmanager.register(Controller(config, run), "errorpath-controller")
     config.hook.pytest_errorpath_started(config=config)
 
 
@@ -115,16 +116,15 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionstart(session: pytest.Session) -> Generator[None, None, None]:
-    """Follow the run from the controller, while xdist starts the workers."""
+    """Let xdist start the workers; those of our own are started later."""
     run = session.config.stash.get(RUN, None)
     if run is None:
         yield
         return
-    session.config.pluginmanager.register(Controller(session.config, run), "errorpath-controller")
     at_once = session.config.getoption("--at-once")
     if at_once:
         session.config.pluginmanager.register(AtOnce(run, at_once), "errorpath-at-once")
-    with ctrl_c.kept_from_children():
+    with ctrl_c.held_back(), ctrl_c.kept_from_children():
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ class Controller:
         self._recorded: set[str] = set()
         self._others_failed = False
         self._data: dict[str, Any] | None = None
+        self._told = False
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Iterable[str]) -> None:
@@ -56,9 +58,9 @@ class Controller:
             ended = excinfo.value if isinstance(excinfo.value, Interrupted) else Interrupted()
             self._run.results.ended_by = ended.exit_code
             self._write("the run was ended before this was finished")
-            xdist = getattr(self._config.pluginmanager.getplugin("dsession"), "nodemanager", None)
-            if xdist is not None:
-                xdist.EXIT_TIMEOUT = 0
+            if self._nodes is not None:
+                self._nodes.EXIT_TIMEOUT = 0
+            gc.freeze()  # pytest and Python search for cycles at the end, which takes longer than all else
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -68,8 +70,27 @@ class Controller:
             data = self._write("the run ended without it")
         finally:
             self._run.close()
+        self._finished(data)
         if self._run.results.ended_by is None and session.exitstatus != pytest.ExitCode.USAGE_ERROR:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED if self._others_failed else data["exit"]
+
+    def pytest_unconfigure(self) -> None:
+        """End what was interrupted while it began: of such a session pytest announces no finish."""
+        if self._told:
+            return
+        if self._nodes is not None:
+            self._nodes.teardown_nodes()
+        self._run.close()
+        if self._data is not None:
+            self._finished(self._data)
+
+    @property
+    def _nodes(self) -> Any:
+        """xdist's node manager, once there is one."""
+        return getattr(self._config.pluginmanager.getplugin("dsession"), "nodemanager", None)
+
+    def _finished(self, data: dict[str, Any]) -> None:
+        self._told = True
         self._config.hook.pytest_errorpath_finished(data=data)
 
     def _write(self, why: str) -> dict[str, Any]:

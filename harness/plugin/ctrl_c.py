@@ -1,6 +1,7 @@
-"""Ctrl-C at a terminal reaches every process there; of ours only the controller acts on it.
+"""Ctrl-C at a terminal reaches every process there; of ours only the controller acts on it, and when it can.
 
-A worker that is still being imported would otherwise end with a traceback on the terminal.
+A worker that is still being imported, or whose orders are cut off, would otherwise end with a traceback on the
+terminal.
 """
 
 from __future__ import annotations
@@ -9,6 +10,26 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let a Ctrl-C or SIGTERM that Python handles act at the end of the block; it is short: a second waits, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    held = {number: handler for number, handler in before.items() if callable(handler)}
+    for number in held:
+        signal.signal(number, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 @contextmanager

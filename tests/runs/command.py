@@ -149,6 +149,6 @@ def _begun(place: Path, words: Sequence[str], cwd: Path, env: Mapping[str, str])
     return Command(process, place, mark)
 
 
-def checking(*arguments: str, cwd: Path = ROOT) -> Any:
+def checking(*arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Any:
     """`running` of ``errorpath check``, whose results go to ``out``."""
-    return running("check", "--out", "{place}/out", *arguments, cwd=cwd)
+    return running("check", "--out", "{place}/out", *arguments, cwd=cwd, env=env)

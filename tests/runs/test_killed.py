@@ -116,6 +116,17 @@ def test_an_interrupted_run_ends_in_order(
         assert_told_as_it_is(run, exit_code, paths)
 
 
+def test_a_run_interrupted_while_its_workers_start_ends_in_order() -> None:
+    """pytest announces no finish of such a session; all the same all is ended, and the results told."""
+    with checking("--only", ",".join(QUICK), "-n", "2", env={"PYTEST_PLUGINS": "tests.runs.struck"}) as run:
+        assert run.ended() == 130
+
+        assert f"{len(QUICK)} invalid in " in run.said
+        assert run.said.splitlines()[-1] == "errorpath: interrupted"
+        assert "Traceback" not in run.said
+        assert_told_as_it_is(run, 130, QUICK)
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_second_ctrl_c_ends_a_run_at_once(moment: str) -> None:
     """Ctrl-C twice ends with 130 too, leaves nothing, and the files in --out are none or whole."""

@@ -19,7 +19,7 @@ from proxy_under_test.cors import METHODS
 from proxy_under_test.errors import Circumstances
 from proxy_under_test.forward import Arrival, Forwarder
 from proxy_under_test.frontdoor import Limits
-from proxy_under_test.headers import Header
+from proxy_under_test.headers import Header, forwards_left, with_forwards
 from proxy_under_test.record import Record
 from proxy_under_test.reply import CLOSE, FUSED, Reply, Send, common_headers, date
 from proxy_under_test.target import BASE
@@ -53,12 +53,15 @@ class Door:
         except Refusal as refusal:
             await self.refuse(scope, send, refusal, last=True)
             return
-        if method == "OPTIONS" and b"origin" in found and b"access-control-request-method" in found:
-            await self._preflight(scope, send, found)
-        elif target.startswith(BASE):
+        fields: list[Header] | None = scope["headers"]
+        if method == "OPTIONS":
+            fields = await self._options(scope, send, target, found)
+        if fields is None:
+            return
+        if target.startswith(BASE):
             client = scope["client"][0] if scope["client"] else ""
             fused = FUSED in scope.get("extensions", ())
-            arrival = Arrival(method, target, scope["headers"], found, client, fused, scope["http_version"])
+            arrival = Arrival(method, target, fields, found, client, fused, scope["http_version"])
             await self._forwarder(arrival, receive, send)
         else:
             await self._inner(scope, receive, self._told(found, send))
@@ -108,18 +111,38 @@ class Door:
             record.status, record.bytes_out = answer.status, reply.bytes_out
             parts.journal.finished(record, time.monotonic())
 
+    async def _options(
+        self, scope: Scope, send: Send, target: bytes, found: dict[bytes, bytes]
+    ) -> list[Header] | None:
+        """The fields to pass on; None when it was answered here: a preflight, or one that has no forwards left."""
+        fields: list[Header] = scope["headers"]
+        if b"origin" in found and b"access-control-request-method" in found:
+            await self._preflight(scope, send, found)
+            return None
+        left = forwards_left(found.get(b"max-forwards", b""))
+        if left is None or not target.startswith(BASE):
+            return fields
+        if left:
+            return with_forwards(fields, left - 1)
+        about_all = self._forwarder.parts.cors.headers(found.get(b"origin"))
+        await self._answer(scope, send, found, [*about_all, (b"allow", METHODS)])
+        return None
+
     async def _preflight(self, scope: Scope, send: Send, found: dict[bytes, bytes]) -> None:
-        parts = self._forwarder.parts
-        cors = parts.cors
+        cors = self._forwarder.parts.cors
         origin = found[b"origin"]
         if not cors.allows(origin):
             await self.refuse(scope, send, Refusal(Cause.ORIGIN_NOT_ALLOWED))
             return
-        answer = cors.preflight(origin, found.get(b"access-control-request-headers"))
+        await self._answer(scope, send, found, cors.preflight(origin, found.get(b"access-control-request-headers")))
+
+    async def _answer(self, scope: Scope, send: Send, found: dict[bytes, bytes], fields: list[Header]) -> None:
+        """Answer an OPTIONS for the backend, with 204."""
+        parts = self._forwarder.parts
         request_id = parts.request_ids(found.get(b"x-request-id"))
         record = _record(scope, request_id)
         parts.journal.started(record)
-        reply = Reply(send, common_headers(request_id, answer))
+        reply = Reply(send, common_headers(request_id, fields))
         try:
             await reply.start(204, [date()])
             await reply.body(b"", more=False)

@@ -63,6 +63,9 @@ PROTECTED_RESPONSE = frozenset({b"content-length", b"set-cookie"})
 # Values of Connection that name no further field; nearly every response has one of them.
 PLAIN = frozenset({b"keep-alive", b"Keep-Alive", b"close", b"Close"})
 
+# The most forwards that are passed on, whatever a client grants (RFC 9110 section 7.6.2).
+MOST_FORWARDS = 255
+
 # Bytes that a request's origin may have to be remembered: what a client sends is not to be held for ever.
 REMEMBERED = 512
 
@@ -130,6 +133,18 @@ def forward_response(headers: Sequence[Header], via: bytes, status: int, date: C
         passed.append(date())
     passed.append((b"via", b"1.1 " + via))
     return passed
+
+
+def forwards_left(value: bytes) -> int | None:
+    """What a ``Max-Forwards`` grants, at most `MOST_FORWARDS` + 1; None when it is no number."""
+    if not value.isdigit():
+        return None
+    return min(int(value), MOST_FORWARDS + 1) if len(value) <= 9 else MOST_FORWARDS + 1
+
+
+def with_forwards(headers: Sequence[Header], left: int) -> list[Header]:
+    """The headers, granting ``left`` forwards."""
+    return [(name, b"%d" % left if name == b"max-forwards" else value) for name, value in headers]
 
 
 def _dropped(connection: bytes | None, always: frozenset[bytes], never: frozenset[bytes]) -> frozenset[bytes]:

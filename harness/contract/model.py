@@ -100,6 +100,7 @@ class Identity(_Section):
     request_id: str | None = None
     proxy_status: bool = False
     via: bool = False
+    max_forwards: bool = False
     forwarded_for: bool = False
 
 

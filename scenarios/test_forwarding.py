@@ -149,7 +149,7 @@ def test_headers_pass_both_ways(rig: Rig, expect: Expect) -> None:
 
 
 @pytest.mark.error_path("forward-statuses")
-@pytest.mark.parametrize("status", [201, 204, 301, 304, 404, 418, 429, 500])
+@pytest.mark.parametrize("status", [201, 204, 301, 302, 304, 307, 404, 418, 429, 500, 503])
 def test_a_status_passes_as_it_is(rig: Rig, expect: Expect, status: int) -> None:
     """A status passes as it is; a redirect is the client's to follow."""
     with rig.broken(Route(ok(b"" if status in (204, 304) else b"x", status, (("Location", "/elsewhere"),)))):
@@ -243,3 +243,19 @@ def test_the_proxy_names_itself_in_via(rig: Rig, expect: Expect) -> None:
     downstream = ", ".join(exchange.headers.get_all("via"))
     expect.that(upstream.startswith("1.0 before, 1.1 "), "Via upstream 1.0 before, 1.1 …", f"Via upstream {upstream}")
     expect.that(downstream.startswith("1.1 behind, 1.1 "), "Via downstream 1.1 behind, 1.1 …", f"Via {downstream}")
+
+
+@pytest.mark.error_path("forward-max-forwards")
+@pytest.mark.parametrize("granted", [0, 1, 12])
+def test_max_forwards_counts_the_hops_of_options(rig: Rig, expect: Expect, granted: int) -> None:
+    """OPTIONS goes on with a forward less, or more of them less; with none left it is answered where it is."""
+    exchange = rig.request("OPTIONS", "/items", headers={"Max-Forwards": str(granted)})
+
+    if granted == 0:
+        expect.tries(exchange, 0)
+        expect.that(exchange.status in (200, 204), "answered by the proxy: 200 or 204", f"status {exchange.status}")
+        return
+    expect.served(exchange)
+    left = ", ".join(rig.fields_upstream(exchange, "Max-Forwards"))
+    known = left.isascii() and left.isdecimal() and int(left) < granted
+    expect.that(known, f"Max-Forwards upstream {granted - 1} or less", f"Max-Forwards upstream {left!r}")

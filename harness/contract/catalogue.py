@@ -146,13 +146,14 @@ forward-large-body | S | 100 MiB up and down | streamed; resident growth < 32 Mi
 forward-events | S | server-sent events | each event passes before the next is sent
 forward-set-cookie | S | several Set-Cookie | each passes, in order
 forward-headers | S | repeated, empty and 8-bit header values, both ways | kept, in order
-forward-statuses | S | 201, 204, 301, 304, 404, 418, 429, 500 | passed on as they are, redirects not followed
+forward-statuses | S | 201, 204, 301, 302, 304, 307, 404, 418, 429, 500, 503 | passed on as they are, redirects not followed
 forward-gzip | S | a gzip body | its bytes and its Content-Encoding untouched
 forward-head | S | HEAD | no body, the Content-Length of the GET
 forward-hop-by-hop | S | hop-by-hop headers, both ways | removed |  | RFC 9110 section 7.6.1
 forward-connection-named | S | headers named by Connection, both ways | removed |  | RFC 9110 section 7.6.1
 forward-forwarded-for | S | X-Forwarded-For and Forwarded | appended to | identity.forwarded_for | RFC 7239 section 4
 forward-via | S | any request | Via appended, both ways | identity.via | RFC 9110 section 7.6.3
+forward-max-forwards | S | OPTIONS with Max-Forwards 0, 1 and 12 | 0: answered by the proxy; else it goes on with less | identity.max_forwards | RFC 9110 section 7.6.2
 """,
 )
 

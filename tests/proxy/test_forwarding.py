@@ -45,7 +45,7 @@ def test_every_method_is_forwarded(proxy: RunningProxy, upstream: Origin, client
     assert [attempt.method for attempt in upstream.attempts()] == [method]
 
 
-@pytest.mark.parametrize("status", [201, 204, 301, 304, 404, 418, 429, 500])
+@pytest.mark.parametrize("status", [201, 204, 301, 302, 304, 307, 404, 418, 429, 500, 503])
 def test_every_status_is_passed_on(proxy: RunningProxy, upstream: Origin, client: Client, status: int) -> None:
     """Redirects are not followed, errors are not replaced."""
     upstream.script(route=[replies.ok(b"", status, [("Location", "/elsewhere"), ("ETag", '"1"')])])

@@ -2,7 +2,8 @@
 
 Exit codes: 0 all caught, 1 one survived, 2 none was chosen, 3 one could not be judged.  A mutant is
 caught when every path it names calls it a ``fail``; one whose paths could not tell (``invalid``) is checked once
-more, alone, and that is said.
+more, alone, and that is said.  One that serves nothing at all fails any path, which proves nothing: it cannot be
+judged.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tests.mutants.families import IN_ORDER
 from tests.mutants.mutant import Mutant
 
 WITHIN_S = 600.0
+PLAIN = ("forward-query", "forward-set-cookie")  # a GET that is served: each mutant passes one, whatever its fault
 ERRORPATH = str(Path(sys.executable).with_name("errorpath"))
 
 
@@ -48,9 +50,17 @@ class Outcome:
         return [path for path in self.mutant.caught_by if self.verdicts.get(path) in ("pass", "n/a")]
 
     @property
+    def crashed(self) -> bool:
+        """Whether it serves nothing, not even what none of its paths is about."""
+        plain = [path for path in PLAIN if path not in self.mutant.caught_by]
+        return "fail" in self.verdicts.values() and not any(self.verdicts.get(path) == "pass" for path in plain)
+
+    @property
     def undecided(self) -> list[str]:
         """The paths that should have caught it and could not tell."""
         named = self.mutant.caught_by
+        if self.crashed:
+            return list(named)
         return [path for path in named if path not in self.survived and self.verdicts.get(path) != "fail"]
 
     def line(self) -> str:
@@ -59,7 +69,8 @@ class Outcome:
         for path in self.survived:
             said += f"; SURVIVED {path}"
         for path in self.undecided:
-            said += f"; UNDECIDED {path} ({self.reasons.get(path, 'no verdict')[:200]})"
+            why = "it serves nothing" if self.crashed else self.reasons.get(path, "no verdict")
+            said += f"; UNDECIDED {path} ({why[:200]})"
         return f"{self.mutant.name:<34} {self.wall_s:6.1f} s  {said}"
 
 
@@ -139,7 +150,7 @@ def check(mutant: Mutant, run: RunDirectory, out: Path, *, whole: bool = False) 
     folder = out.resolve() / mutant.name
     file = target.write(mutant, out.resolve())
     command = [ERRORPATH, "check", "--target", str(file), "--out", str(folder)]
-    command += [] if whole else ["-n", "0", "--only", ",".join(mutant.caught_by)]
+    command += [] if whole else ["-n", "0", "--only", ",".join(dict.fromkeys((*mutant.caught_by, *PLAIN)))]
     began = time.monotonic()
     done = complete(command, run=run, name="check", within_s=WITHIN_S, cwd=target.ROOT)
     taken = time.monotonic() - began

@@ -13,7 +13,8 @@ HEAD = """\
 # Mutants: proof that the checks can fail
 
 Each row is the reference proxy with one fault of a kind a person would really make, and the error paths that each
-call it a `fail`. The faults are small replacements at the proxy's seams, in `tests/mutants/families/`.
+call it a `fail`. The faults are small replacements at the proxy's seams, in `tests/mutants/families/`. A mutant that
+serves nothing at all would fail any path, so it must serve a plain request besides.
 
     make mutants                               # all: each must be caught by every path named here; exit 1 if not
     make mutants ARGS="-k cors -k five-tries"  # those whose name or family has one of these words

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
 
-from proxy_under_test import forward, frontdoor, headers
+from proxy_under_test import door, forward, frontdoor, headers
 from proxy_under_test.causes import Cause, Refusal
 from proxy_under_test.forward import Forwarder
 from proxy_under_test.headers import Header
@@ -188,7 +188,19 @@ def failures_told_with_200() -> None:
         await relay(self, exchange, response)
 
 
-@mutant("database-slow")
+@mutant("forward-max-forwards")
+def max_forwards_passed_as_it_is() -> None:
+    """Max-Forwards is a header like any other, so a question about the last hop is asked of the backend."""
+    replace(door, "forwards_left", lambda _value: None)
+
+
+@mutant("forward-max-forwards")
+def max_forwards_not_counted() -> None:
+    """The last forward is noticed and the others are not counted, so a loop of proxies goes round for ever."""
+    replace(door, "with_forwards", lambda fields, _left: list(fields))
+
+
+@mutant("forward-statuses retry-not-for-status database-slow")
 def failures_told_as_500() -> None:
     """Whatever failure the backend tells is passed on as 500, so nobody knows whether to come again."""
 

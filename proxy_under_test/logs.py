@@ -1,62 +1,18 @@
-"""Structured logs: one JSON object a line, on standard output.
-
-Lines are gathered for one turn of the event loop and written together, so that logging costs no system call of its
-own for each line; nothing is held back longer than that.
-"""
+"""Structured logs: one JSON object a line, on standard output."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-import sys
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
+
+from proxy_under_test.lines import LineWriter, Stream, standard_output
 
 OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-
-
-class Stream(Protocol):
-    """Where lines go; it keeps nothing back, so that nothing is left that could not be written at the exit."""
-
-    def write(self, data: memoryview, /) -> int | None:
-        """Write some of ``data``; how many bytes, None where it takes none now."""
-
-
-class LineWriter:
-    """Writes whole lines to an unbuffered binary stream, once per turn of the event loop."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self._lines: list[bytes] = []
-        self.loop: asyncio.AbstractEventLoop | None = None
-
-    def take(self, line: bytes) -> None:
-        """Take one line."""
-        self._lines.append(line)
-        if len(self._lines) == 1:
-            self._plan()
-
-    def flush(self) -> None:
-        """Write what was gathered."""
-        if not self._lines:
-            return
-        data = memoryview(b"".join(self._lines))
-        self._lines.clear()
-        # Nobody may read the log any more (a closed pipe, a full disk): requests are served all the same.
-        with contextlib.suppress(OSError, ValueError):
-            while data:
-                data = data[self._stream.write(data) or len(data) :]
-
-    def _plan(self) -> None:
-        if self.loop is not None and self.loop.is_running():
-            self.loop.call_soon(self.flush)
-        else:  # before the loop runs, and after it
-            self.flush()
 
 
 class JsonLogger:
@@ -100,6 +56,8 @@ class JsonLogger:
 
 
 def make_log(level: str, stream: Stream | None = None) -> tuple[JsonLogger, LineWriter]:
-    """A logger of ``level`` and above, and its writer: to be told the loop, and to be flushed at the end."""
-    writer = LineWriter(stream or open(sys.stdout.fileno(), "wb", buffering=0, closefd=False))  # noqa: SIM115
-    return JsonLogger(writer, LEVELS[level]), writer
+    """A logger of ``level`` and above, and its writer: to be told the loop, and to be finished at the end."""
+    writer = LineWriter(stream or standard_output())
+    log = JsonLogger(writer, LEVELS[level])
+    writer.on_dropped = lambda lines: log.error("log lines dropped", lines=lines)
+    return log, writer

@@ -11,7 +11,8 @@ import sys
 from uvicorn import Config
 
 from proxy_under_test.app import make_app, make_limits, make_parts
-from proxy_under_test.logs import JsonLogger, LineWriter, make_log
+from proxy_under_test.lines import LineWriter
+from proxy_under_test.logs import JsonLogger, make_log
 from proxy_under_test.metrics import Metrics
 from proxy_under_test.server.listen import BACKLOG
 from proxy_under_test.server.protocol import configured
@@ -110,4 +111,4 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
 
 def _say_goodbye(log: JsonLogger, writer: LineWriter) -> None:
     log.info("stopped")
-    writer.flush()
+    writer.finish()

@@ -27,6 +27,7 @@ class Body:
     def __init__(self, receive: Receive, length: int | None, *, keep: int, limit: int | None) -> None:
         self._receive = receive
         self._kept: list[bytes] = []
+        self._ahead = b""  # read before it was asked for, and not kept
         self._keep = keep
         self._limit = limit
         self.length = length
@@ -38,7 +39,8 @@ class Body:
     async def prefetch(self) -> None:
         """Read what is there already: most bodies arrive with their head, and can then be sent in one write."""
         if not self.complete and not self.read:
-            await self._next()
+            chunk = await self._next()
+            self._ahead = b"" if self.replayable else chunk
 
     def whole(self) -> bytes | None:
         """The body in one piece, where it has been read to its end and kept."""
@@ -47,6 +49,9 @@ class Body:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body from its first byte, however often this is called while ``replayable``."""
         self.awaited = False
+        ahead, self._ahead = self._ahead, b""
+        if ahead:
+            yield ahead
         for chunk in tuple(self._kept):
             yield chunk
         while not self.complete:

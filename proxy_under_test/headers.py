@@ -71,6 +71,12 @@ REMEMBERED = 512
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
 
+# RFC 7239 section 4.  An open quotation mark would swallow the element that follows it: ours.
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_QUOTED = rb'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\x00-\x08\x0a-\x1f\x7f])*+"'
+_PAIR = rb"(?:%b=(?:%b|%b))?+" % (_TOKEN, _TOKEN, _QUOTED)
+_FORWARDED = re.compile(rb"%b(?:[ \t]*+[;,][ \t]*+%b)*+" % (_PAIR, _PAIR))
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -139,7 +145,8 @@ def forwards_left(value: bytes) -> int | None:
     """What a ``Max-Forwards`` grants, at most `MOST_FORWARDS` + 1; None when it is no number."""
     if not value.isdigit():
         return None
-    return min(int(value), MOST_FORWARDS + 1) if len(value) <= 9 else MOST_FORWARDS + 1
+    digits = value.lstrip(b"0") or b"0"
+    return min(int(digits), MOST_FORWARDS + 1) if len(digits) <= 9 else MOST_FORWARDS + 1
 
 
 def with_forwards(headers: Sequence[Header], left: int) -> list[Header]:
@@ -161,12 +168,15 @@ def named_by(connection: bytes) -> set[bytes]:
 def _origin_of(client: str, host: bytes, forwarded_for: bytes | None, forwarded: bytes | None) -> tuple[Header, ...]:
     address = client.encode("ascii", "replace")
     node = b'"[%s]"' % address if b":" in address else address
+    asked = b';host="%s"' % host if host else b""  # HTTP/1.0 may come without one
+    if forwarded is not None and _FORWARDED.fullmatch(forwarded) is None:
+        forwarded = None
     return (
         (b"x-forwarded-for", _appended(forwarded_for, address)),
         (b"x-forwarded-proto", b"http"),
-        (b"x-forwarded-host", host),
+        *([(b"x-forwarded-host", host)] if host else []),
         (b"x-real-ip", address),
-        (b"forwarded", _appended(forwarded, b'for=%s;host="%s";proto=http' % (node, host))),
+        (b"forwarded", _appended(forwarded, b"for=%s%s;proto=http" % (node, asked))),
     )
 
 

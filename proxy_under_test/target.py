@@ -18,6 +18,10 @@ HEALTH = b"/api/proxy/health"
 # A backend may decode once more than it should; three rounds cover %25252e.
 DECODING_ROUNDS = 3
 
+# "..;x" is a dot segment to servers that know path parameters; so is what ended in an encoded end of the path, to
+# one that decodes it and passes it on.
+_END_OF_SEGMENT = re.compile(rb"[;?#\0]")
+
 _SUSPICIOUS = re.compile(rb"[%\\#]|(?:^|/)\.")
 
 
@@ -56,6 +60,5 @@ def _refuse_dots(path: bytes) -> None:
     if b"\\" in path:
         raise Refusal(Cause.BAD_REQUEST, "a backslash in the path")
     for segment in path.split(b"/"):
-        # "..;x" is a dot segment to servers that know path parameters
-        if segment.partition(b";")[0] in (b".", b".."):
+        if _END_OF_SEGMENT.split(segment, 1)[0] in (b".", b".."):
             raise Refusal(Cause.BAD_REQUEST, "a dot segment in the path")

@@ -47,7 +47,7 @@ def test_a_preflight_is_recorded(proxy: RunningProxy, client: Client) -> None:
 MAX_FORWARDS = {
     "one": (["1"], ["0"]),
     "many": (["12"], ["11"]),
-    "leading zeros": (["0012"], ["11"]),
+    "leading zeros": (["0000000000012"], ["11"]),
     "more than are passed on": (["1000"], ["255"]),
     "more than a number holds": (["9" * 5000], ["255"]),
     "no number": (["-1"], ["-1"]),
@@ -77,7 +77,7 @@ def test_max_forwards_of_options_is_counted(
     assert passed == max_forwards(upstream)
 
 
-@pytest.mark.parametrize("value", ["0", "000"])
+@pytest.mark.parametrize("value", ["0", "0" * 12])
 def test_an_options_without_forwards_left_is_answered_here(
     proxy: RunningProxy, upstream: Origin, client: Client, value: str
 ) -> None:

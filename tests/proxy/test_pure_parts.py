@@ -46,6 +46,7 @@ def test_path_and_query_pass_byte_for_byte(target: bytes, expected: bytes) -> No
     [
         b"..", b"../admin", b"a/../../x", b"./x", b"%2e%2e/x", b"%2E%2e%2fx", b"..%2fx", b"..;/x", b"a/..;v=1/b",
         b"\\..\\x", b"%5c..%5cx", b"a\\b", b"%252e%252e/x", b"%25%32%65./x", b"x#y",
+        b"..%3f/x", b"a/..%23/x", b"..%00/x", b"%2e%253f/x", b"..%3b%3f/x",
     ],
 )  # fmt: skip
 def test_what_could_leave_the_api_is_refused(rest: bytes) -> None:
@@ -101,6 +102,37 @@ def test_hop_by_hop_fields_end_here_and_the_rest_keeps_order_and_repetition() ->
         (b"via", b"1.1 errorpath-proxy-0"),
         (b"x-request-id", b"id-1"),
     ]
+
+
+FORWARDED = {
+    "a list": (b'for=192.0.2.1;proto=http, for="[2001:db8::1]:80"', True),
+    "empty elements and spaces": (b', for=a ;; by="b\\"c,d" ,', True),
+    "an open quotation mark": (b'for=6.6.6.6;by="', False),
+    "a mark that a backslash leaves open": (b'for=6.6.6.6;by="x\\"', False),
+    "no pair": (b"6.6.6.6", False),
+    "spaces without end": (b"a=b" + b" " * 5_000 + b"=", False),
+    "separators without end": (b", ;\t" * 5_000 + b'"', False),
+}
+
+
+@pytest.mark.parametrize(("given_", "kept"), FORWARDED.values(), ids=FORWARDED)
+def test_forwarded_is_appended_to_only_where_that_leaves_our_element_alone(given_: bytes, kept: bool) -> None:
+    """A quotation mark that the client left open would make what we know a part of what it says (RFC 7239)."""
+    found = {b"host": b"p", b"forwarded": given_}
+
+    passed = dict(headers.forward_request(list(found.items()), found, US, "127.0.0.1", b"id-1"))
+
+    ours = b'for=127.0.0.1;host="p";proto=http'
+    assert passed[b"forwarded"] == (given_ + b", " + ours if kept else ours)
+
+
+def test_a_request_without_a_host_has_none_to_tell() -> None:
+    """HTTP/1.0 knows no Host."""
+    passed = dict(headers.forward_request([], {}, US, "127.0.0.1", b"id-1", "1.0"))
+
+    assert passed[b"host"] == US.upstream_host
+    assert passed[b"forwarded"] == b"for=127.0.0.1;proto=http"
+    assert b"x-forwarded-host" not in passed
 
 
 def test_a_response_keeps_its_cookies_and_loses_its_cors_and_hops() -> None:

@@ -48,6 +48,7 @@ class Cause(StrEnum):
     ORIGIN_NOT_ALLOWED = "origin-not-allowed"
     NOT_FOUND = "not-found"
     METHOD_NOT_ALLOWED = "method-not-allowed"
+    VERSION = "version"
     HEADERS_TOO_SLOW = "headers-too-slow"
     BODY_TOO_SLOW = "body-too-slow"
     BODY_TOO_LARGE = "body-too-large"

@@ -162,6 +162,13 @@ ANSWERS: Mapping[Cause, Answer] = MappingProxyType(
             "http_request_denied",
             "This method is not forwarded.",
         ),
+        Cause.VERSION: Answer(
+            505,
+            "HTTP Version Not Supported",
+            "HPE_INVALID_VERSION",
+            "http_request_error",
+            "Only HTTP/1.1 and HTTP/1.0 are spoken.",
+        ),
         Cause.HEADERS_TOO_SLOW: Answer(
             408,
             "Request Header Timeout",

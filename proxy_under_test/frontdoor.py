@@ -15,6 +15,7 @@ from proxy_under_test.causes import Cause, Refusal
 Header = tuple[bytes, bytes]
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+VERSIONS = frozenset({"1.0", "1.1"})
 
 # Where two values would let two servers read two requests.
 SINGLE = frozenset({b"host", b"content-length", b"authorization", b"content-type", b"transfer-encoding"})
@@ -72,8 +73,13 @@ def check_head(method: str, target: bytes, version: str, found: dict[bytes, byte
         raise Refusal(Cause.METHOD_NOT_ALLOWED, method)
     if target[:1] != b"/":  # absolute-form, authority-form and "*": only the configured upstream is ours to ask
         raise Refusal(Cause.BAD_REQUEST, "the request target is not a path")
+    if version not in VERSIONS:
+        raise Refusal(Cause.VERSION, f"HTTP/{version}")
     host = found.get(b"host")
-    if host is None or len(host) > _LONGEST_HOST or not _is_host(host):
+    if host is None:
+        if version != "1.0":  # which has no such field
+            raise Refusal(Cause.BAD_REQUEST, "no Host")
+    elif len(host) > _LONGEST_HOST or not _is_host(host):
         raise Refusal(Cause.BAD_REQUEST, "no valid Host")
     _check_framing(version, found, limits)
 

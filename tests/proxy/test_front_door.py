@@ -45,6 +45,8 @@ REFUSED = {
         b"POST /api/proxy/x HTTP/1.0\r\nHost: p\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         400,
     ),
+    "an older version": (b"GET /api/proxy/x\r\nHost: p\r\n\r\n", 505),
+    "a newer version": (b"GET /api/proxy/x HTTP/2.0\r\nHost: p\r\n\r\n", 505),
     "no HTTP": (b"\x16\x03\x01\x00\xa5hello\r\n\r\n", 400),
     "large body": (POST + b"Content-Length: 1000001\r\n\r\n", 413),
     "large chunked body": (POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"fffff\r\n" + b"x" * 0xFFFFF, 413),
@@ -85,6 +87,14 @@ def test_a_refused_head_ends_its_connection(proxy: RunningProxy, upstream: Origi
     assert [reply.status for reply in exchange.replies()] == [status]
     assert exchange.reply is not None
     assert exchange.reply.headers.get_all("connection") == ["close"]
+
+
+@pytest.mark.parametrize("path", [b"/livez", b"/api/proxy/x"])
+def test_http_1_0_needs_no_host(proxy: RunningProxy, path: bytes) -> None:
+    """RFC 9112 section 3.2 asks for one in HTTP/1.1; simple probes of load balancers send none."""
+    exchange = raw.send("127.0.0.1", proxy.port, b"GET " + path + b" HTTP/1.0\r\n\r\n", within_s=5)
+
+    assert ("fin", [200]) == (exchange.end, [reply.status for reply in exchange.replies()])
 
 
 def test_a_client_that_still_sends_can_read_its_refusal(proxy: RunningProxy) -> None:

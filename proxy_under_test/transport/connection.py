@@ -310,6 +310,8 @@ class Connection(asyncio.Protocol):
         """Bytes of the body, undone of chunks."""
         if self.complete:
             self._surplus = True
+        elif not self.head_done:  # an interim answer has none (RFC 9112 section 6.3)
+            self._fail(UpstreamFailure(Cause.HEAD_MALFORMED, "an interim answer with a body"))
         elif self._failure is None:
             self._chunks.append(body)
             self._held += len(body)
@@ -321,6 +323,8 @@ class Connection(asyncio.Protocol):
             self._interim = False
         elif self.head_done and self._failure is None:
             self.complete = True
+            # A trailer with "Connection: close" shuts the parser, whatever the head said.
+            self._keep_alive = self._keep_alive and self._parser is not None and self._parser.should_keep_alive()
 
 
 def _cause_in_head(said: str) -> Cause:

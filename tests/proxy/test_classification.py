@@ -67,6 +67,8 @@ def unsent(name: str, cause: Cause, connections: int = 0, **where: object) -> Ro
     return Row(name, None, Seen(cause, connections, 0), sent=False, answered=False, **where)  # type: ignore[arg-type]
 
 
+INTERIM_WITH_BODY = b"HTTP/1.1 150 X\r\nContent-Length: 5\r\n\r\nHELLO" + head(b"Content-Length: 3") + b"abc"
+
 TABLE = [
     unsent("refused", Cause.REFUSED, fault=Origin.refusing),
     unsent("refused on a dual-stack name", Cause.REFUSED, url=DUAL_STACK, fault=Origin.refusing),
@@ -94,6 +96,7 @@ TABLE = [
     said("a field without colon", head(b"X-Broken 2"), Cause.HEAD_MALFORMED),
     said("NUL in a value", head(b"X-A: a\x00b", b"Content-Length: 0"), Cause.HEAD_MALFORMED),
     said("switching protocols", b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", Cause.HEAD_MALFORMED),
+    said("an interim answer with a body", INTERIM_WITH_BODY, Cause.HEAD_MALFORMED),
     said("status 999", b"HTTP/1.1 999 No\r\nContent-Length: 0\r\n\r\n", Cause.HEAD_MALFORMED),
     said("large head", head(b"X-A: " + b"a" * (HEAD_LIMIT * 8)), Cause.HEAD_TOO_LARGE),
     said("large head, whole", head(b"X-A: " + b"a" * HEAD_LIMIT, b"Content-Length: 0"), Cause.HEAD_TOO_LARGE),

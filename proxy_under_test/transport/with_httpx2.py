@@ -27,6 +27,7 @@ from proxy_under_test.transport.upstream import Bounds, Upstream
 INTERIM_ROOM = 4
 
 END_OF_HEAD = b"\r\n\r\n"
+INTERIM = b"HTTP/1.1 1"  # how the head of a 1xx answer begins
 
 _current: ContextVar[Try | None] = ContextVar("current try", default=None)
 
@@ -38,17 +39,19 @@ class _Stream(httpcore2.AsyncNetworkStream):
         self._inner = inner
         self._on_close: Callable[[], None] | None = on_close
         self._room = head_limit * INTERIM_ROOM
-        self._tail = b""
         self.used = False
         self.reusable = True
         self.begin()
 
     def begin(self) -> None:
         """Count for a new exchange."""
-        self._tail = b""
+        self._begin_head()
         self._head_bytes = 0
         self._head_done = False
         self.after_head = 0
+
+    def _begin_head(self) -> None:
+        self._opening = self._tail = b""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Bytes from the upstream, counted."""
@@ -63,13 +66,21 @@ class _Stream(httpcore2.AsyncNetworkStream):
         if self._head_done:
             self.after_head += len(data)
             return
-        seen = self._tail + data
-        end = seen.find(END_OF_HEAD)
-        if end >= 0:
-            self._head_done = True
-            self.after_head = len(seen) - end - len(END_OF_HEAD)
-        self._tail = seen[-3:]
         self._head_bytes += len(data)
+        rest = data
+        while rest and not self._head_done:
+            self._opening = (self._opening + rest[: len(INTERIM)])[: len(INTERIM)]
+            seen = self._tail + rest
+            end = seen.find(END_OF_HEAD)
+            if end < 0:
+                self._tail = seen[-3:]
+                break
+            rest = seen[end + len(END_OF_HEAD) :]
+            if self._opening[-1:] == INTERIM[-1:]:  # another head follows
+                self._begin_head()
+            else:
+                self._head_done = True
+                self.after_head = len(rest)
         if self._head_bytes > self._room and not self._head_done:
             raise UpstreamFailure(Cause.HEAD_TOO_LARGE)
 

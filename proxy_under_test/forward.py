@@ -23,7 +23,7 @@ from proxy_under_test.headers import Header, Identity, RequestIds
 from proxy_under_test.health import HealthGate
 from proxy_under_test.policy import GiveUp, Rules
 from proxy_under_test.record import Journal, Record
-from proxy_under_test.reply import LEFT, Reply, Send, common_headers, date
+from proxy_under_test.reply import LEFT, Reply, Send, common_headers, date, refusal_in
 from proxy_under_test.target import bypasses_gate, upstream_target
 from proxy_under_test.transport import Incoming, Outgoing, Transport, Try
 
@@ -106,11 +106,12 @@ class Forwarder:
         except ClientGone:
             record.cause = Cause.CLIENT_GONE
         except asyncio.CancelledError as exc:
-            if not self.parts.stopping or exc.args == LEFT:
+            failure = refusal_in(exc)
+            if failure is None and (not self.parts.stopping or exc.args == LEFT):
                 record.cause = Cause.CLIENT_GONE
                 self._close(exchange, time.monotonic())
                 raise
-            record.cause, failure = Cause.STOPPING, exc
+            record.cause, failure = (failure.cause, failure) if failure is not None else (Cause.STOPPING, exc)
         except Exception as exc:  # noqa: BLE001 - our own fault; it is answered, logged and counted as such
             record.cause, failure = Cause.INTERNAL, exc
         if failure is not None:

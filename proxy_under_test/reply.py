@@ -5,12 +5,14 @@ Law: every response, of the upstream or of our own making, carries the request i
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any
 
+from proxy_under_test.causes import Refusal
 from proxy_under_test.errors import Answer, Circumstances, ErrorWriter
 
 # An ASGI extension of our server: a start message may carry the first part of the body, too ("body", "more_body"), so
@@ -19,6 +21,13 @@ FUSED = "errorpath.fused"
 
 # With what the server cancels the task of a client that left; whoever is cancelled finds it in the exception's args.
 LEFT = ("the client left",)
+
+
+def refusal_in(cancelled: asyncio.CancelledError) -> Refusal | None:
+    """What the server cancels the task of a request with whose body turned out to be no HTTP."""
+    (reason,) = cancelled.args[:1] or (None,)
+    return reason if isinstance(reason, Refusal) else None
+
 
 # As the last field: the connection ends with this response.
 CLOSE = (b"connection", b"close")

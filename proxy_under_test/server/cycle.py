@@ -28,6 +28,7 @@ LAST = [CLOSE]  # the last field of a response whose connection must not go on
 class Cycle:
     """What uvicorn's protocol and an ASGI application need of one exchange."""
 
+    begun = False
     disconnected = False
     more_body = True
     response_started = False
@@ -68,6 +69,7 @@ class Cycle:
 
     async def run_asgi(self, app: App) -> None:
         """Run the application; whatever it leaves incomplete is broken off."""
+        self.begun = True
         try:
             await app(self.scope, self.receive, self.send)
         except asyncio.CancelledError:

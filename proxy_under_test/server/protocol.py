@@ -33,6 +33,8 @@ QUEUED = 32
 
 LINGER_S = 1.0  # in which a client that still sends can read its response
 
+_CHUNKED_HEAD = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
 _EXTENSIONS: dict[str, dict[str, object]] = {FUSED: {}}
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 
@@ -157,26 +159,37 @@ class ClientProtocol(HttpToolsProtocol):
         self._got_on()
         cycle = self._current
         if cycle is not None and cycle.more_body and not cycle.response_complete and not self.parser.should_upgrade():
+            # A trailer with "Connection: close" shuts the parser, whatever the head said.
+            cycle.keep_alive = cycle.keep_alive and self.parser.should_keep_alive()
             cycle.more_body = False
             cycle.tell()
 
     def _decline_upgrade(self, rest: bytes) -> None:
         """No upgrade is offered, so the request is one as any other; but the parser reads no further.
 
-        Its body is read by its length, and the connection ends with its response.  Java's client asks for h2c like
-        this with every request, bodies included.
+        Its body is read by its length or its chunks, and the connection ends with its response.  Java's client asks
+        for h2c like this with every request, bodies included.
         """
         cycle = self._current
         if cycle is None or self._deaf:
             return
+        cycle.keep_alive = False
         found = dict(cycle.scope["headers"])
+        if b"transfer-encoding" in found:
+            self._read_by_chunks(rest)
+            return
         length = found.get(b"content-length", b"0")
-        if b"transfer-encoding" in found or not length.isdigit():
+        if not length.isdigit():
             self.send_400_response("an upgrade with a body of unknown length")
             return
-        cycle.keep_alive = False
         self._left_of_declined = int(length)
         self._read_by_length(rest)
+
+    def _read_by_chunks(self, data: bytes) -> None:
+        """Go on with a parser that begins at the body; what is not "chunked" alone the door has refused."""
+        self.parser = httptools.HttpRequestParser(_Chunks(self))
+        self.parser.feed_data(_CHUNKED_HEAD)
+        self.data_received(data)
 
     def _read_by_length(self, data: bytes) -> None:
         body = data[: self._left_of_declined]
@@ -238,6 +251,10 @@ class ClientProtocol(HttpToolsProtocol):
             self._flow.close()
         else:
             self.cycle.keep_alive = False
+
+    def read_no_more(self) -> None:
+        """Take whatever comes now for no request."""
+        self._deaf = True
 
     def _end(self) -> None:
         """The last response is out: close so that the client can read it."""
@@ -343,8 +360,7 @@ class ClientProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
-        if self._is_in_body() and not self._give_up():
-            return
+        refusal = Refusal(cause, detail)
         scope = {
             "type": "http",
             "method": "-",
@@ -353,30 +369,45 @@ class ClientProtocol(HttpToolsProtocol):
             "headers": self.headers or [],
             TARGET: getattr(self, "url", b"") or b"-",
         }
+        if self._current is not None and self._current.more_body:
+            scope = self._current.scope
+            if not self._give_up(self._current, refusal):
+                return
         cycle = Cycle(
             scope, self.transport, self.flow, self.loop, keep_alive=False, on_complete=self.on_response_complete
         )
         self._flow.hold()
 
         async def refuse(_: Any, __: Any, send: Any) -> None:
-            await self.door.refuse(scope, send, Refusal(cause, detail))
+            await self.door.refuse(scope, send, refusal)
 
         self._begin(cycle, refuse)
 
-    def _give_up(self) -> bool:
-        """Give up the request whose body was arriving; whether there is still something to answer."""
-        cycle = self._current
-        if cycle is None or cycle is not self._running:
+    def _give_up(self, cycle: Cycle, refusal: Refusal) -> bool:
+        """Give up the request whose body was arriving; False where it answers for itself, or cannot any more."""
+        if cycle is not self._running:
             self.pipeline.popleft()
             return True
-        cycle.disconnected = True
         if cycle.task is not None:
-            cycle.task.cancel(*LEFT)
-        if cycle.response_started:
-            self.transport.abort()
+            cycle.task.cancel(refusal)
+        if cycle.begun:
             return False
+        cycle.disconnected = True
         self._running = None
         return True
+
+
+class _Chunks:
+    """The callbacks of a parser that reads nothing but the body of a request whose head another one has read."""
+
+    def __init__(self, protocol: ClientProtocol) -> None:
+        self._protocol = protocol
+        self.on_body = protocol.on_body
+
+    def on_message_complete(self) -> None:
+        """The body is complete, and with it all that is read of this connection."""
+        self._protocol.on_message_complete()
+        self._protocol.read_no_more()
 
 
 def configured(door: Door, limits: Limits, header_timeout_s: float) -> type[ClientProtocol]:

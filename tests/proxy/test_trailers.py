@@ -66,3 +66,30 @@ def test_an_upstream_with_endless_trailers_has_a_broken_body(piece: bytes) -> No
         return body, failure.value.cause, len(connection._fields)
 
     assert (b"body", Cause.BODY_MALFORMED, 0) == asyncio.run(act())
+
+
+CLOSING = b"0\r\nConnection: close\r\n\r\n"
+
+
+def test_a_trailer_that_closes_ends_the_connection_with_its_answer(proxy: RunningProxy, upstream: Origin) -> None:
+    """The parser takes it for the head's, against RFC 9110 section 6.5.1, and later requests would get no answer."""
+    exchange = raw.send("127.0.0.1", proxy.port, POST + CLOSING + POST + b"0\r\n\r\n", within_s=WITHIN_S)
+
+    assert [200] == [reply.status for reply in exchange.replies("POST")]
+    assert exchange.end == "fin"
+    assert len(upstream.attempts()) == 1
+
+
+@pytest.mark.parametrize(("last", "again"), [(b"0\r\n\r\n", True), (CLOSING, False)], ids=["none", "one that closes"])
+def test_an_upstream_connection_is_not_used_again_after_a_trailer_that_closes(last: bytes, again: bool) -> None:
+    """The next answer on it would be refused by the parser, though it was given."""
+
+    async def act() -> bool:
+        connection = Connection(LIMIT, Nobody())
+        connection.begin("GET", Try())
+        connection.data_received(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n" + last)
+        assert await connection.read() == b"xyz"
+        assert connection.finished
+        return connection.end(wanted=True)
+
+    assert asyncio.run(act()) is again

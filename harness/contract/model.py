@@ -95,13 +95,16 @@ class Production(_Section):
 
 
 class Identity(_Section):
-    """What the proxy says of itself and of the request in headers."""
+    """What the proxy says of itself and of the request in headers, and what it lets a request say."""
 
     request_id: str | None = None
     proxy_status: bool = False
     via: bool = False
     max_forwards: bool = False
     forwarded_for: bool = False
+    upstream_host: bool = False  # Host upstream is the configured upstream's, never the client's
+    known_methods: bool = False  # TRACE and methods that nobody has defined are refused
+    one_spelling: bool = False  # of a header and its twin ("_" for "-", a repeated Authorization) one goes upstream
 
 
 class Streaming(_Section):

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Collection
 from contextlib import suppress
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin, urlsplit
 
 from harness.clock import poll_until
 from harness.errors import ContractViolation, HarnessError
@@ -23,6 +23,7 @@ from harness.traffic.under_way import Pending
 from harness.verdicts.claims import Claims, shown
 from harness.verdicts.standard import error_type, judge_refusal
 
+REDIRECTS = (301, 302, 307, 308)
 AMBIGUOUS = re.compile(rb"\r\n[ \t]|\r(?!\n)|\x00")
 HIDDEN = (
     "hidden"  # in what a request carries where it must not be seen: a request in its body, a field in its trailer
@@ -32,10 +33,14 @@ HIDDEN = (
 class FrontDoor(Claims):
     """Claims about raw requests and about what they leave."""
 
-    def turned_away(self, exchange: RawExchange, statuses: Collection[int]) -> None:
-        """Answered with one of ``statuses``, the connection closed after it, and nothing whole went upstream."""
+    def turned_away(self, exchange: RawExchange, statuses: Collection[int], *, closed: bool = False) -> None:
+        """Answered with one of ``statuses``, and nothing whole went upstream; ``closed``: and the connection ended.
+
+        After a refusal whose end can be told a connection may go on (RFC 9112 section 9.3).
+        """
         self.answered(exchange, statuses)
-        self.ended(exchange)
+        if closed:
+            self.ended(exchange)
         self.nothing_whole_upstream()
 
     def ended(self, exchange: RawExchange) -> None:
@@ -62,21 +67,40 @@ class FrontDoor(Claims):
         wanted = " or ".join(map(str, sorted(statuses)))
         self.that(holds, f"answered {wanted}", told(exchange))
 
+    def answered_here(self, exchange: RawExchange, statuses: Collection[int], attempts: Collection[Attempt]) -> None:
+        """Answered with one of ``statuses``; or led to another path of the proxy itself, with no ``attempts``."""
+        reply = exchange.reply
+        if reply is None or reply.status not in REDIRECTS:
+            self.answered(exchange, statuses)
+            return
+        self.answered(exchange, REDIRECTS)
+        where = reply.headers.get("location")
+        back = where is not None and _leads_to(where, self._rig.authority)
+        self.that(back, "a redirect to the proxy itself", f"to {shown(where)}")
+        self.that(not attempts, "nothing upstream", f"upstream: {_targets(attempts)}")
+
     def nothing_whole_upstream(self) -> None:
         """No whole request reached the upstream's route, and none that the upstream itself had to refuse."""
         reached = [one for one in self._rig.origin.attempts() if one.complete or one.outcome.startswith(MALFORMED)]
         self.that(not reached, "no whole and no malformed request upstream", f"upstream: {_targets(reached)}")
 
     def read_one_way(
-        self, exchange: RawExchange, statuses: Collection[int], body: bytes | None, *, last: bool = False
+        self,
+        exchange: RawExchange,
+        statuses: Collection[int],
+        body: bytes | None,
+        *,
+        closed: bool = False,
+        last: bool = False,
     ) -> None:
         """Refused as in `turned_away`; or, unless ``body`` is None, one well-formed request upstream with that body.
 
-        Either way what was hidden in the request stays hidden.  ``last``: and the connection ends with the answer.
+        Either way what was hidden in the request stays hidden.  ``closed``: the connection ends with a refusal;
+        ``last``: it ends with any answer.
         """
         self.nothing_hidden(exchange)
         if body is None or exchange.reply is None or exchange.reply.status != 200:
-            self.turned_away(exchange, statuses)
+            self.turned_away(exchange, statuses, closed=closed or last)
             return
         attempts = self._rig.origin.attempts()
         holds = len(attempts) == 1 and attempts[0].complete and attempts[0].body == body
@@ -93,7 +117,12 @@ class FrontDoor(Claims):
         self.that(not answered, "no answer to what is hidden", told(exchange))
 
     def as_configured(self, attempts: Collection[Attempt]) -> None:
-        """Every request upstream names the configured upstream as its Host, once (RFC 9112 section 3.2.2)."""
+        """Every request upstream names the configured upstream as its Host, once, where the contract promises that.
+
+        A proxy may as well pass the client's Host on, as long as it asks nobody else.
+        """
+        if not self._rig.contract.promises("identity.upstream_host"):
+            return
         for attempt in attempts:
             named = [value.decode("latin-1") for name, value in attempt.headers if name.lower() == b"host"]
             self.equal("Host upstream", [self._rig.upstream_address], named)
@@ -192,6 +221,15 @@ def told(exchange: RawExchange) -> str:
 
 def _targets(attempts: Collection[Attempt]) -> str:
     return ", ".join(f"{one.method} {one.target} ({one.outcome})" for one in attempts) or "nothing"
+
+
+def _leads_to(location: str, authority: str) -> bool:
+    """Whether a browser that came from ``authority`` would stay there; it takes a backslash for a slash."""
+    try:
+        where = urlsplit(urljoin(f"http://{authority}/", location.replace("\\", "/")))
+    except ValueError:  # no URL
+        return False
+    return (where.scheme, where.netloc) == ("http", authority)
 
 
 def _resolved(target: str) -> str:

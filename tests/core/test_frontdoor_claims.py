@@ -12,6 +12,7 @@ import pytest
 from harness.case import Case
 from harness.clock import Clock
 from harness.contract.catalogue import BY_ID
+from harness.contract.model import Contract, load_contract
 from harness.errors import ContractViolation
 from harness.traffic.exchange import Exchange
 from harness.traffic.raw import RawEnd, RawExchange
@@ -23,6 +24,8 @@ BAD = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
 
 
 CONFIGURED = b"127.0.0.1:3101"
+ITSELF = "127.0.0.1:3100"
+GUIDE = load_contract({"extends": "guide"}, origin="x.toml")
 
 
 def attempt(target: str = "/api/x", *, complete: bool = True, body: bytes = b"body", **more: Any) -> Attempt:
@@ -42,13 +45,19 @@ def seen(data: bytes, end: RawEnd = "fin") -> RawExchange:
     return RawExchange(0.0, 0.1, 10, data, (), end)
 
 
-def expect(*attempts: Attempt) -> Expect:
+def led(to: str, status: int = 301) -> RawExchange:
+    return seen(f"HTTP/1.1 {status} Elsewhere\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode())
+
+
+def expect(*attempts: Attempt, contract: Contract = GUIDE) -> Expect:
     """Expectations over an upstream that saw ``attempts``."""
     origin = SimpleNamespace(attempts=lambda _key=None: list(attempts))
     rig: Any = SimpleNamespace(
         case=Case(BY_ID["smuggle-length"], "test"),
         clock=Clock(20),
+        contract=contract,
         origin=origin,
+        authority=ITSELF,
         upstream_base="/api",
         upstream_address=CONFIGURED.decode(),
     )
@@ -65,7 +74,25 @@ BROKEN: dict[str, Claim] = {
     "another status": lambda: expect().answered(seen(BAD), (200,)),
     "no answer": lambda: expect().answered(seen(b""), (400,)),
     "half an answer": lambda: expect().answered(seen(OK[:-1]), (200,)),
-    "refused, and the connection kept": lambda: expect().turned_away(seen(BAD, "open"), (400,)),
+    "refused, and the connection kept": lambda: expect().turned_away(seen(BAD, "open"), (400,), closed=True),
+    "refused, and kept where nothing may follow": lambda: expect().read_one_way(
+        seen(BAD, "open"), (400,), b"body", last=True
+    ),
+    "refused, and kept where its end is unknown": lambda: expect().read_one_way(
+        seen(BAD, "open"), (400,), b"body", closed=True
+    ),
+    "led to another host": lambda: expect().answered_here(led("http://evil.example/x"), (400,), []),
+    "led to another host without a scheme": lambda: expect().answered_here(led("//evil.example/x"), (400,), []),
+    "led to another host by a backslash": lambda: expect().answered_here(led("/\\evil.example/x"), (400,), []),
+    "led to another host behind its own name": lambda: expect().answered_here(
+        led(f"http://{ITSELF}@evil.example/"), (400,), []
+    ),
+    "led to what is no URL": lambda: expect().answered_here(led("http://[x"), (400,), []),
+    "led nowhere": lambda: expect().answered_here(
+        seen(b"HTTP/1.1 301 Away\r\nContent-Length: 0\r\n\r\n"), (400,), []
+    ),
+    "led back, and forwarded": lambda: expect().answered_here(led("/x"), (400,), [attempt()]),
+    "neither refused nor led": lambda: expect().answered_here(led("/x", 201), (400,), []),
     "refused, and forwarded": lambda: expect(attempt()).turned_away(seen(BAD), (400,)),
     "passed where it must not": lambda: expect(attempt()).read_one_way(seen(OK), (400,), None),
     "passed twice": lambda: expect(attempt(), attempt()).read_one_way(seen(OK), (400,), b"body"),
@@ -97,10 +124,18 @@ BROKEN: dict[str, Claim] = {
 
 KEPT: dict[str, Claim] = {
     "refused and closed": lambda: expect(attempt(complete=False)).turned_away(seen(BAD), (400, 501)),
-    "refused and reset": lambda: expect().turned_away(seen(BAD, "reset"), (400,)),
+    "refused and reset": lambda: expect().turned_away(seen(BAD, "reset"), (400,), closed=True),
+    "refused and kept": lambda: expect().turned_away(seen(BAD, "open"), (400,)),
+    "refused and kept, read one way": lambda: expect().read_one_way(seen(BAD, "open"), (400,), None),
+    "led to another path": lambda: expect().answered_here(led("/x"), (400,), []),
+    "led to another path by its own name": lambda: expect().answered_here(led(f"http://{ITSELF}/x"), (400,), []),
+    "refused where it is": lambda: expect(attempt()).answered_here(seen(BAD), (400,), [attempt()]),
     "passed where it may": lambda: expect(attempt()).read_one_way(seen(OK, "open"), (400,), b"body"),
     "passed for the last time": lambda: expect(attempt()).read_one_way(seen(OK), (400,), b"body", last=True),
     "the configured host": lambda: expect().as_configured([to_host(CONFIGURED)]),
+    "another host, where nothing is said of it": lambda: expect(contract=Contract()).as_configured(
+        [to_host(b"other.example")]
+    ),
     "below the base": lambda: expect().inside(
         [attempt("/api/x/../y"), attempt("/api/"), attempt("/api/a%2Fb?../..")]
     ),

@@ -12,7 +12,7 @@ from harness.clock import poll_until
 from harness.errors import HarnessError, NotPromised
 from harness.target.running import RunningTarget
 from harness.traffic.crowd import room_for
-from harness.traffic.raw import RawConnection, RawExchange, ask
+from harness.traffic.raw import RawConnection, RawExchange
 from harness.traffic.raw_reply import RawReply
 from harness.traffic.recording import KEY_HEADER
 
@@ -52,9 +52,8 @@ class Bytewise:
         """A connection on which a request was served.  NotPromised when the proxy does not keep it for another."""
         with self.dial(within_s=within_s) as connection:
             connection.send(self.head())
-            status = answered(connection)
-            reply = connection.exchange().reply
-            if status is None or reply is None or (reply.headers.get("connection") or "").lower() == "close":
+            came = answers(connection)
+            if not came or says_last(came[0]):
                 raise NotPromised("the proxy does not keep a connection for another request")
             yield connection
 
@@ -65,9 +64,12 @@ class Bytewise:
             answered(connection)
             return connection.exchange()
 
-    def provoke(self, *pieces: bytes, within_s: float = ANSWER_S, last: bool = False) -> RawExchange:
-        """Send ``pieces``; the answer, and for an error, or what is to be the ``last``, whether the connection ends.
+    def provoke(
+        self, *pieces: bytes, count: int = 1, within_s: float = ANSWER_S, closed: bool = False, last: bool = False
+    ) -> RawExchange:
+        """Send ``pieces``; the first ``count`` answers, and whether the connection ends where it is to.
 
+        It is to where an answer says so, after an error that is to be ``closed``, and after what is the ``last``.
         Between two pieces the proxy has `BETWEEN_S`, so that it has acted on the one when the next comes.
         """
         with self.dial(within_s=within_s) as connection:
@@ -75,16 +77,25 @@ class Bytewise:
             for piece in pieces[1:]:
                 connection.listen(BETWEEN_S)
                 connection.send(piece)
-            reply = answered(connection)
-            if last or reply is None or reply >= 400:
+            came = answers(connection, count)
+            if last or any(says_last(reply) or (closed and reply.status >= 400) for reply in came):
                 connection.read()
             return connection.exchange()
 
     def converse(self, heads: Sequence[bytes]) -> list[RawReply]:
-        """Send requests without bodies, all at once on one connection; the answers in order, as far as they came."""
-        methods = [head.partition(b" ")[0].decode("ascii") for head in heads]
-        exchange = ask(self.target.host, self.target.port, b"".join(heads), methods=methods, within_s=ANSWER_S)
-        return exchange.replies(*methods)
+        """Send GETs all at once on one connection; their whole answers in order, as far as they came.
+
+        Those behind an answer that says that it is the last are sent again, on another (RFC 9112 section 9.3.2).
+        """
+        came: list[RawReply] = []
+        while len(came) < len(heads):
+            with self.dial() as connection:
+                connection.send(b"".join(heads[len(came) :]))
+                more = answers(connection, len(heads) - len(came))
+            came += more
+            if not more or not says_last(more[-1]):
+                break
+        return came
 
     def comes_to_refuse(self, within_s: float) -> bool:
         """Whether the proxy takes no new connection any more, at the latest ``within_s`` wall seconds from now."""
@@ -113,10 +124,22 @@ class Bytewise:
 
 def answered(connection: RawConnection) -> int | None:
     """Read until a whole answer is there; its status, None when the connection ended without one."""
+    return next((reply.status for reply in answers(connection)), None)
+
+
+def answers(connection: RawConnection, count: int = 1) -> list[RawReply]:
+    """Read until ``count`` whole answers are there, one that says that it is the last, or the end; those that came.
+
+    Interim ones do not count.
+    """
     while True:
-        reply = connection.exchange().reply
-        if reply is not None and reply.complete:
-            return reply.status
-        if connection.end != "open":
-            return None
+        came = [reply for reply in connection.exchange().replies() if reply.status >= 200 and reply.complete]
+        if len(came) >= count or (came and says_last(came[-1])) or connection.end != "open":
+            return came
         connection.read(at_least=len(connection.received) + 1)
+
+
+def says_last(reply: RawReply) -> bool:
+    """Whether an answer says that its connection ends with it (RFC 9112 section 9.6)."""
+    options = ",".join(reply.headers.get_all("connection")).split(",")
+    return "close" in {option.strip().lower() for option in options}

@@ -39,26 +39,26 @@ def test_a_length_that_is_no_number_is_refused(rig: Rig, expect: Expect, odd: Od
     """Contradicting, signed, prefixed, listed and endless lengths are refused, and the connection is closed."""
     exchange = send(rig, odd)
 
-    expect.read_one_way(exchange, odd.refusals, odd.passing)
+    expect.read_one_way(exchange, odd.refusals, odd.passing, closed=odd.closed)
     expect.recovers(rig)
 
 
 @pytest.mark.error_path("smuggle-coding")
 @pytest.mark.parametrize("odd", each(CODINGS))
 def test_a_coding_that_is_not_chunked_is_refused(rig: Rig, expect: Expect, odd: Odd) -> None:
-    """A transfer coding that is not plainly "chunked" is refused; upstream there is one framing only."""
+    """A transfer coding that is not plainly "chunked" is refused, and ends the connection where nothing else can."""
     exchange = send(rig, odd)
 
-    expect.read_one_way(exchange, odd.refusals, odd.passing)
+    expect.read_one_way(exchange, odd.refusals, odd.passing, closed=odd.closed)
     expect.recovers(rig)
 
 
 @pytest.mark.error_path("smuggle-old-version")
 def test_chunks_in_http_1_0_are_not_passed_on(rig: Rig, expect: Expect) -> None:
-    """HTTP/1.0 knows no chunks: such a request is refused, or framed anew."""
+    """HTTP/1.0 knows no chunks: such a request is refused, or framed anew, and the last on its connection."""
     exchange = send(rig, OLD)
 
-    expect.read_one_way(exchange, OLD.refusals, OLD.passing)
+    expect.read_one_way(exchange, OLD.refusals, OLD.passing, last=OLD.last)
     expect.recovers(rig)
 
 
@@ -68,7 +68,7 @@ def test_a_request_without_one_valid_host_is_refused(rig: Rig, expect: Expect, o
     """No Host, two of them, or one that is no host, is 400."""
     exchange = send(rig, odd)
 
-    expect.read_one_way(exchange, odd.refusals, odd.passing)
+    expect.read_one_way(exchange, odd.refusals, odd.passing, closed=odd.closed)
     expect.recovers(rig)
 
 
@@ -78,17 +78,17 @@ def test_a_field_that_breaks_the_syntax_goes_no_further(rig: Rig, expect: Expect
     """Space before the colon, folds, bare CR and LF, NUL and empty names are refused, or gone upstream."""
     exchange = send(rig, odd)
 
-    expect.read_one_way(exchange, odd.refusals, odd.passing)
+    expect.read_one_way(exchange, odd.refusals, odd.passing, closed=odd.closed)
     expect.recovers(rig)
 
 
 @pytest.mark.error_path("smuggle-chunk")
 @pytest.mark.parametrize("odd", each(CHUNKS))
 def test_a_chunk_that_breaks_the_syntax_ends_the_request(rig: Rig, expect: Expect, odd: Odd) -> None:
-    """A bad chunk size, terminator or extension is refused, and upstream no body looks whole."""
+    """A bad chunk size, terminator or extension is refused and ends the connection; upstream no body looks whole."""
     exchange = send(rig, odd)
 
-    expect.read_one_way(exchange, odd.refusals, odd.passing)
+    expect.read_one_way(exchange, odd.refusals, odd.passing, closed=odd.closed)
     expect.recovers(rig)
 
 

@@ -20,6 +20,7 @@ JUDGED = (
     "expect.broken_body(",
     "expect.rule(",
     "expect.answered(",
+    "expect.answered_here(",
     "expect.turned_away(",
     "expect.read_one_way(",
 )

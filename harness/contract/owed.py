@@ -11,8 +11,8 @@ SMUGGLING = family(
     """
 smuggle-two-framings | S | Content-Length and Transfer-Encoding together, another request behind them | 400, or read by the chunks; closed; the hidden request never upstream |  | RFC 9112 section 6.1
 smuggle-length | S | Content-Length contradicting, listed, signed, prefixed, endless | 400 and closed |  | RFC 9112 section 6.3
-smuggle-coding | S | Transfer-Encoding unknown, not last, repeated, with odd bytes | 400 or 501; one framing upstream |  | RFC 9112 section 6.1
-smuggle-old-version | S | chunks in HTTP/1.0 | 400, or framed anew; never passed as it is |  | RFC 9112 section 6.1
+smuggle-coding | S | Transfer-Encoding unknown, not last, repeated, with odd bytes | 400 or 501, closed where chunked is not last; one framing upstream |  | RFC 9112 section 6.1
+smuggle-old-version | S | chunks in HTTP/1.0 | 400, or framed anew; closed; never passed as it is |  | RFC 9112 section 6.1
 smuggle-host | S | no Host, two of them, or one that is no host | 400 |  | RFC 9112 section 3.2
 smuggle-field | S | space before the colon, folds, bare CR or LF, NUL, empty name | 400, or gone upstream |  | RFC 9112 section 5
 smuggle-chunk | S | bad chunk size, terminator, extension; trailers | 400 and closed, no whole body upstream; trailers are no headers |  | RFC 9112 section 7.1
@@ -28,11 +28,11 @@ DOOR = family(
 door-path-escape | S | dot segments, plain, encoded, behind a backslash or a parameter | refused, or below the base upstream |  | RFC 9110 section 17.3
 door-foreign-host | S | another host in target, Host or a forwarding field | only the configured upstream is asked |  | OWASP, Server-Side Request Forgery
 door-target-form | S | absolute, authority and asterisk form | refused, or asked of the configured upstream |  | RFC 9112 section 3.2
-door-method | S | TRACE, CONNECT, what is no method | refused, nothing goes anywhere |  | RFC 9110 section 9.3
+door-method | S | CONNECT and PRI; TRACE and unknown methods where they are not served | refused, nothing goes anywhere |  | RFC 9110 section 9.3
 door-header-injection | S | CR LF encoded in path or query | no header and no request comes of it |  | RFC 9112 section 11.1
-door-twin-fields | S | a name with "_" for "-", a second Authorization | at most one goes upstream |  | RFC 3875 section 4.1.18
+door-twin-fields | S | a name with "_" for "-", a second Authorization | at most one goes upstream | identity.one_spelling | RFC 3875 section 4.1.18
 door-redirect | S | the upstream redirects to an inner address | passed on, not followed |  | OWASP, Server-Side Request Forgery
-door-loop | S | the proxy's upstream is itself | a loop is told at once, nothing piles up | health identity.via | RFC 9110 section 7.6.3
+door-loop | S | the proxy's upstream is itself | a loop, or no upstream, is told at once; nothing piles up | health identity.via | RFC 9110 section 7.6.3
 """,
 )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from proxy_under_test import forward, frontdoor
+from proxy_under_test.door import TARGET
 from proxy_under_test.server.protocol import ClientProtocol
 from tests.mutants.lenient import chunk_size_with_a_prefix, in_head, length_with_a_sign
 from tests.mutants.mutant import mutant
@@ -102,3 +104,24 @@ def targets_interned_by_length() -> None:
     def _(target_of: Change, *args: bytes) -> bytes:
         target: bytes = target_of(*args)
         return interned.setdefault(len(target), target)
+
+
+@mutant("smuggle-own-answers")
+def mended_request_kept_for_the_next() -> None:
+    """Lengths that repeat one another are read as one, and the next request on the connection asks for the same."""
+    repeated = re.compile(rb"(?i)(\r\ncontent-length: (\d+))(?:, \2|\1)(?=\r\n)")
+    asked: WeakKeyDictionary[ClientProtocol, list[bytes]] = WeakKeyDictionary()
+
+    @around(ClientProtocol, "data_received")
+    def _(received: Change, self: ClientProtocol, data: bytes) -> None:
+        if repeated.search(data):
+            asked[self] = []
+        received(self, repeated.sub(rb"\1", data))
+
+    @around(ClientProtocol, "_make_scope")
+    def _(make: Change, self: ClientProtocol, version: str) -> Any:
+        scope = make(self, version)
+        if self in asked:
+            asked[self].append(scope[TARGET])
+            scope[TARGET] = asked[self][0]
+        return scope

@@ -5,7 +5,7 @@ Law: what is sent is exactly what the scenario writes; only the route's base, Ho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
 from harness.clock import poll_until
@@ -18,6 +18,7 @@ from harness.traffic.recording import KEY_HEADER
 
 BETWEEN_S = 0.02  # wall seconds; forwarding a head takes one or two milliseconds
 ANSWER_S = 5.0  # wall seconds for an answer that needs no waiting; only a broken proxy takes them
+BEHIND_S = 0.1  # wall seconds in which what stood behind an answer and was passed on is surely here
 
 
 class Bytewise:
@@ -97,6 +98,23 @@ class Bytewise:
                 break
         return came
 
+    def in_turn(self, first: bytes, second: bytes, between: Callable[[], object]) -> RawExchange:
+        """Send ``first``, and ``second`` after the answer to it and ``between``; everything that came.
+
+        Neither has a body.  After each answer there are `BEHIND_S` for what may come behind it; where the proxy ends
+        the connection with the first answer the second request is not sent.
+        """
+        methods = [head.partition(b" ")[0].decode("ascii") for head in (first, second)]
+        with self.dial(within_s=2 * ANSWER_S) as connection:
+            for count, head in enumerate((first, second), 1):
+                connection.send(head)
+                while connection.end == "open" and _whole(connection.exchange().replies(*methods)) < count:
+                    connection.read(at_least=len(connection.received) + 1)
+                if count == 1:
+                    between()
+                connection.listen(BEHIND_S)
+            return connection.exchange()
+
     def comes_to_refuse(self, within_s: float) -> bool:
         """Whether the proxy takes no new connection any more, at the latest ``within_s`` wall seconds from now."""
 
@@ -120,6 +138,10 @@ class Bytewise:
         room_for(count)
         with ExitStack() as stack:
             yield [stack.enter_context(self.dial(within_s=within_s)) for _ in range(count)]
+
+
+def _whole(replies: Sequence[RawReply]) -> int:
+    return sum(1 for reply in replies if reply.complete and reply.status >= 200)
 
 
 def answered(connection: RawConnection) -> int | None:

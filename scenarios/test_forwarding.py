@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
+import re
+from collections.abc import Iterable
 
 import pytest
 
@@ -11,6 +14,7 @@ from harness.faults.origin import Route
 from harness.rig import Rig
 from harness.traffic.pattern import pattern_sha256
 from harness.traffic.replies import big, ok, stream
+from harness.verdicts.aftermath import NEXT
 from harness.verdicts.expect import Expect
 
 MIB = 1 << 20
@@ -23,6 +27,21 @@ HOP_BY_HOP = {
     "Upgrade": "h2c",
     "Proxy-Authorization": "Basic c2VjcmV0",
 }
+PARAMETER = re.compile(
+    r'([^\s=;,]+)=("(?:[^"\\]|\\.)*"|[^\s;,"]*)'
+)  # of Forwarded: a name, and a token or a quoted text
+
+
+def members(values: Iterable[str]) -> list[str]:
+    """The members of a list field: its lines may be joined on the way, in order (RFC 9110 section 5.3)."""
+    return [member.strip() for value in values for member in value.split(",")]
+
+
+def forwarded_for(values: Iterable[str]) -> list[str]:
+    """The nodes that Forwarded names as clients; they may be quoted and have a port (RFC 7239 sections 4 and 6)."""
+    named = PARAMETER.findall(", ".join(values))
+    nodes = [re.sub(r"\\(.)", r"\1", value.strip('"')) for name, value in named if name.lower() == "for"]
+    return [re.sub(r"(?<=[\d\]]):[\w.-]+$", "", node) for node in nodes]
 
 
 @pytest.mark.error_path("forward-query")
@@ -108,7 +127,7 @@ def test_a_large_upload_is_streamed(rig: Rig, expect: Expect) -> None:
 
 @pytest.mark.error_path("forward-events")
 def test_events_are_not_held_back(rig: Rig, expect: Expect) -> None:
-    """Each server-sent event reaches the client before the upstream has sent the next."""
+    """Every server-sent event reaches the client before the upstream has sent the next."""
     events = [b"data: %d\n\n" % number for number in range(4)]
     every_s = 0.3  # wall seconds, more than this machine may hold us up; the proxy's clock plays no part in it
 
@@ -117,9 +136,12 @@ def test_events_are_not_held_back(rig: Rig, expect: Expect) -> None:
 
     expect.served(exchange)
     expect.equal("events", b"".join(events), exchange.body)
-    arrivals = [at - exchange.started for at, _ in exchange.pieces]
-    expect.that(len(arrivals) >= len(events), f"{len(events)} separate arrivals", f"{len(arrivals)} arrivals")
-    expect.lasted("the first event, before the second is sent, after", arrivals[0], 0, 0, since=exchange.started)
+    come = list(itertools.accumulate(size for _, size in exchange.pieces))
+    for number, size in enumerate(itertools.accumulate(map(len, events))):
+        arrived = next(at for (at, _), so_far in zip(exchange.pieces, come, strict=True) if so_far >= size)
+        due_s = rig.clock.target(number * every_s)
+        took_s = arrived - exchange.started
+        expect.lasted(f"event {number}, before the next is sent, after", took_s, 0, due_s, since=exchange.started)
 
 
 @pytest.mark.error_path("forward-set-cookie")
@@ -136,7 +158,7 @@ def test_every_cookie_is_set(rig: Rig, expect: Expect) -> None:
 
 @pytest.mark.error_path("forward-headers")
 def test_headers_pass_both_ways(rig: Rig, expect: Expect) -> None:
-    """Repeated, empty and 8-bit field values pass both ways, in order."""
+    """Repeated, empty and 8-bit field values pass both ways, in order, line by line or joined."""
     sent = [("X-Many", "1"), ("X-Many", "2"), ("X-Empty", ""), ("X-Latin", "caf\xe9"), ("Accept", "text/x, */*")]
 
     with rig.broken(Route(ok(headers=tuple(sent)))):
@@ -144,8 +166,8 @@ def test_headers_pass_both_ways(rig: Rig, expect: Expect) -> None:
 
     expect.served(exchange)
     for name, values in {"X-Many": ["1", "2"], "X-Empty": [""], "X-Latin": ["caf\xe9"]}.items():
-        expect.equal(f"{name} upstream", values, rig.fields_upstream(exchange, name))
-        expect.equal(f"{name} downstream", values, exchange.headers.get_all(name))
+        expect.equal(f"{name} upstream", values, members(rig.fields_upstream(exchange, name)))
+        expect.equal(f"{name} downstream", values, members(exchange.headers.get_all(name)))
 
 
 @pytest.mark.error_path("forward-statuses")
@@ -162,7 +184,7 @@ def test_a_status_passes_as_it_is(rig: Rig, expect: Expect, status: int) -> None
 
 @pytest.mark.error_path("forward-gzip")
 def test_a_compressed_body_is_left_alone(rig: Rig, expect: Expect) -> None:
-    """A gzip body passes with its bytes, its length and its Content-Encoding untouched."""
+    """A gzip body passes with its bytes and its Content-Encoding untouched, framed by its length or in chunks."""
     body = gzip.compress(b"compressed " * 1000, mtime=0)
     headers = (("Content-Encoding", "gzip"), ("Content-Type", "text/plain"), ("ETag", '"abc"'))
 
@@ -172,21 +194,23 @@ def test_a_compressed_body_is_left_alone(rig: Rig, expect: Expect) -> None:
     expect.served(exchange)
     expect.equal("body", body, exchange.body)
     expect.header(exchange, "content-encoding", "gzip")
-    expect.header(exchange, "content-length", str(len(body)))
+    expect.one_of("content-length", ([], [str(len(body))]), exchange.headers.get_all("content-length"))
     expect.header(exchange, "etag", '"abc"')
 
 
 @pytest.mark.error_path("forward-head")
 def test_head_tells_the_length_and_sends_nothing(rig: Rig, expect: Expect) -> None:
     """HEAD is answered with the Content-Length of the GET and without a body (RFC 9110 section 9.3.2)."""
-    with rig.broken(Route(ok(b"x" * 1234))):
+    whole = ok(b"x" * 1234)
+
+    with rig.broken(Route(whole, NEXT)):
+        expect.alone(rig, "HEAD", 200)
+    with rig.broken(Route(whole)):
         exchange = rig.request("HEAD", "/items")
-        following = rig.get("/items")
 
     expect.served(exchange)
     expect.header(exchange, "content-length", "1234")
     expect.equal("body", b"", exchange.body)
-    expect.served(following)
 
 
 @pytest.mark.error_path("forward-hop-by-hop")
@@ -227,14 +251,13 @@ def test_the_client_is_named_after_those_before_it(rig: Rig, expect: Expect) -> 
     expect.served(exchange)
     named = ", ".join(rig.fields_upstream(exchange, "X-Forwarded-For"))
     expect.equal("X-Forwarded-For", "192.0.2.1, 127.0.0.1", named)
-    forwarded = ", ".join(rig.fields_upstream(exchange, "Forwarded"))
-    expect.contains("Forwarded", forwarded, "for=192.0.2.1")
-    expect.contains("Forwarded", forwarded, "for=127.0.0.1")
+    forwarded = rig.fields_upstream(exchange, "Forwarded")
+    expect.equal(f"in Forwarded {forwarded}: for", ["192.0.2.1", "127.0.0.1"], forwarded_for(forwarded))
 
 
 @pytest.mark.error_path("forward-via")
 def test_the_proxy_names_itself_in_via(rig: Rig, expect: Expect) -> None:
-    """Via is appended to, on the request and on the answer."""
+    """Via is appended to on the request; on the answer it is as it was, or appended to (RFC 9110 7.6.3)."""
     with rig.broken(Route(ok(headers=(("Via", "1.1 behind"),)))):
         exchange = rig.get("/items", headers={"Via": "1.0 before"})
 
@@ -242,7 +265,8 @@ def test_the_proxy_names_itself_in_via(rig: Rig, expect: Expect) -> None:
     upstream = ", ".join(rig.fields_upstream(exchange, "Via"))
     downstream = ", ".join(exchange.headers.get_all("via"))
     expect.that(upstream.startswith("1.0 before, 1.1 "), "Via upstream 1.0 before, 1.1 …", f"Via upstream {upstream}")
-    expect.that(downstream.startswith("1.1 behind, 1.1 "), "Via downstream 1.1 behind, 1.1 …", f"Via {downstream}")
+    held = downstream == "1.1 behind" or downstream.startswith("1.1 behind, 1.1 ")
+    expect.that(held, "Via downstream 1.1 behind, or 1.1 behind, 1.1 …", f"Via downstream {downstream}")
 
 
 @pytest.mark.error_path("forward-max-forwards")

@@ -44,7 +44,7 @@ def test_a_client_cannot_say_who_it_is(rig: Rig, expect: Expect) -> None:
 @pytest.mark.error_path("header-request-id")
 @pytest.mark.parametrize("given", ["", "x" * 5000, "a b", "<script>", "a\x1b[31m", "caf\xe9"])
 def test_a_request_id_is_a_sane_one(rig: Rig, expect: Expect, given: str) -> None:
-    """A request id that is no identifier is replaced; the client and the upstream see the same."""
+    """A request id that is no identifier is refused, or replaced; the client and the upstream see the same."""
     name = rig.identity.request_id or ""
     rig.prove_healthy()
     rig.forget()
@@ -53,6 +53,9 @@ def test_a_request_id_is_a_sane_one(rig: Rig, expect: Expect, given: str) -> Non
 
     expect.answered(exchange, (200, 400))
     own = exchange.reply.headers.get(name) if exchange.reply else None
+    if exchange.reply is not None and exchange.reply.status == 400:
+        expect.equal("tries upstream", 0, len(rig.origin.attempts("named")))
+        return
     expect.that(bool(own) and own != given, "another request id than that", repr(own))
     for attempt in rig.origin.attempts("named"):
         expect.equal("the id upstream", own, attempt.header(name))
@@ -96,7 +99,7 @@ def test_a_part_of_a_body_stays_a_part(rig: Rig, expect: Expect) -> None:
 
     expect.status(exchange, 206)
     expect.equal("body", b"4567", exchange.body)
-    expect.header(exchange, "content-length", "4")
+    expect.one_of("content-length", ([], ["4"]), exchange.headers.get_all("content-length"))
     for name, value in part:
         expect.header(exchange, name, value)
     for name, value in {"Range": "bytes=4-7", "If-Range": '"v1"'}.items():

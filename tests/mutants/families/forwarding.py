@@ -12,6 +12,7 @@ from proxy_under_test import door, forward, frontdoor, headers
 from proxy_under_test.causes import Cause, Refusal
 from proxy_under_test.forward import Forwarder
 from proxy_under_test.headers import Header
+from proxy_under_test.server.cycle import Cycle
 from proxy_under_test.transport import Incoming, Outgoing
 from proxy_under_test.transport.connection import Connection
 from proxy_under_test.transport.pool import Pool
@@ -135,6 +136,31 @@ def answers_held_until_whole() -> None:
         await relay(self, exchange, Held(response))
 
 
+class FirstAtOnce(Held):
+    """A response whose first bytes are passed on as they come, and the others piece by piece once all are there."""
+
+    _waiting: list[bytes] | None = None
+
+    async def read(self) -> bytes:
+        """The next piece, then nothing."""
+        if self._waiting is None:
+            self._waiting = []
+            return await self._response.read()
+        while not self.finished and (chunk := await self._response.read()):
+            self._waiting.append(chunk)
+        self.finished = len(self._waiting) <= 1
+        return self._waiting.pop(0) if self._waiting else b""
+
+
+@mutant("forward-events")
+def events_after_the_first_held() -> None:
+    """An answer begins at once, and what follows its first bytes is collected until nothing more comes."""
+
+    @around(Forwarder, "_relay")
+    async def _(relay: Change, self: Forwarder, exchange: Any, response: Incoming) -> None:
+        await relay(self, exchange, FirstAtOnce(response))
+
+
 @mutant("forward-gzip")
 def gzip_undone() -> None:
     """The HTTP library undoes gzip, and the header that says gzip is passed on."""
@@ -227,7 +253,18 @@ def patch_forgotten() -> None:
     replace(frontdoor, "METHODS", frontdoor.METHODS - {"PATCH"})
 
 
-@mutant("forward-head forward-gzip")
+@mutant("forward-head")
+def head_answered_with_the_body() -> None:
+    """HEAD is asked as GET and answered as one, so that its body stands where the next answer should."""
+    head_sent_as_get()
+
+    @around(Cycle, "__init__")
+    def _(make: Change, self: Cycle, *args: Any, **about: Any) -> None:
+        make(self, *args, **about)
+        self._head = False
+
+
+@mutant("forward-head")
 def length_dropped() -> None:
     """Content-Length is dropped from every answer, because chunks always work."""
     response_headers(lambda fields: [field for field in fields if field[0] != b"content-length"])

@@ -6,6 +6,7 @@ import re
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from proxy_under_test.server.cycle import Cycle
 from proxy_under_test.transport import framing
 from proxy_under_test.transport.connection import Connection
 from tests.mutants.lenient import chunk_size_with_a_prefix, in_head, length_with_a_sign
@@ -79,6 +80,26 @@ def surplus_skipped() -> None:
             received(self, data)
 
 
+@mutant("malformed-long-body malformed-head-body malformed-no-content")
+def surplus_passed_on() -> None:
+    """What came with an answer is copied to the client, also what stands behind the answer's end."""
+
+    @around(Connection, "_feed")
+    def _(feed: Change, self: Connection, data: bytes) -> None:
+        feed(self, data)
+        if self.head_done and self.complete and self._length >= framing.NO_BODY:
+            self._chunks.append(data.partition(b"\r\n\r\n")[2][self._length :])
+
+    @around(Cycle, "_write")
+    def _(write: Change, self: Cycle, body: bytes, more: bool) -> None:
+        left = self._left
+        if left is not None:
+            self._left = max(left, len(body))
+        write(self, body, more)
+        if left is not None:
+            self._left = max(0, left - len(body))
+
+
 @mutant("malformed-reset-mid-body")
 def reset_taken_for_an_end() -> None:
     """Where only the end of the connection ends the body every end is one, also a reset."""
@@ -139,12 +160,10 @@ def interims_kept() -> None:
 
 
 @mutant("malformed-status-line")
-def any_status_passed() -> None:
-    """A status that no client knows is passed on."""
-
-    @around(Connection, "_judge_head")
-    def _(_: Change, self: Connection, status: int) -> int:
-        return framing.body_length(self._method, status, self._fields)
+def status_that_is_none_taken_for_200() -> None:
+    """The status is looked up by what it begins with, and whatever is no status counts as 200."""
+    status = re.compile(rb"^(HTTP/1\.1) (?!\d{3}\b)\S+")
+    _in_response_heads(lambda head: status.sub(rb"\1 200", head))
 
 
 @mutant("malformed-coding")
@@ -194,10 +213,10 @@ def length_read_as_a_number() -> None:
 
 
 @mutant("malformed-length-chunked")
-def length_beside_chunks_dropped() -> None:
-    """Of a length and chunks in a response the chunks are passed on, and nobody hears that there was a length."""
-    length = re.compile(rb"(?i)\r\ncontent-length:[^\r\n]*")
-    _in_response_heads(lambda head: length.sub(b"", head) if b"chunked" in head else head)
+def length_beside_chunks_believed() -> None:
+    """Of a length and chunks in a response the length is believed, and a chunk's size passed on as the body."""
+    coding = re.compile(rb"(?i)\r\ntransfer-encoding:[^\r\n]*")
+    _in_response_heads(lambda head: coding.sub(b"", head) if b"\r\nContent-Length:" in head else head)
 
 
 @mutant("malformed-chunk-size")

@@ -114,16 +114,16 @@ MALFORMED = family(
 malformed-status-line | S | a status line that is none | an error, the connection not used again |  | RFC 9112 section 4
 malformed-not-http | S | another protocol | an error, nothing of it passed on |  | RFC 9112 section 8
 malformed-head-cut | S | half a head, then the end or RST | an error, nothing of it passed on |  | RFC 9112 section 8
-malformed-header-colon | S | a header line without colon or name | an error |  | RFC 9112 section 5
+malformed-header-colon | S | a header line without colon or name | an error, or the line dropped |  | RFC 9112 section 5
 malformed-header-fold | S | a folded value, a NUL, a bare CR | an error, or spaces instead |  | RFC 9112 section 5.2
-malformed-header-size | S | a header section of 1 MiB | an error, in bounded memory |  | RFC 9110 section 5.4
+malformed-header-size | S | a header section of 1 MiB, or without end | an error, or passed whole; in bounded memory |  | RFC 9110 section 5.4
 malformed-two-lengths | S | two different Content-Lengths, or one that is no number | an error
-malformed-length-chunked | S | Content-Length and chunked together | an error
-malformed-coding | S | a transfer coding that cannot be undone | an error |  | RFC 9112 section 6.1
+malformed-length-chunked | S | Content-Length and chunked together | an error, or the chunks alone
+malformed-coding | S | a transfer coding that cannot be undone | an error or a visibly broken body |  | RFC 9112 section 6.1
 malformed-chunk-size | S | a bad chunk size | an error or a visibly broken body |  | RFC 9112 section 7.1
 malformed-short-body | S | a body shorter than Content-Length | an error or a visibly broken body |  | RFC 9112 section 8
 malformed-chunked-cut | S | a chunked body cut off | an error or a visibly broken body |  | RFC 9112 section 8
-malformed-long-body | S | a body longer than Content-Length | the rest is not the next answer
+malformed-long-body | S | a body longer than Content-Length | the rest is dropped, and not the next answer
 malformed-interim-storm | S | 1xx answers without end | an error by the deadline, in bounded memory |  | RFC 9110 section 15.2
 malformed-head-body | S | an answer to HEAD with a body | no body, and not the next answer |  | RFC 9110 section 9.3.2
 malformed-no-content | S | bytes after a 204 or 304 | no body, and not the next answer
@@ -145,14 +145,14 @@ forward-binary-body | S | every byte value, both ways | byte for byte
 forward-large-body | S | 100 MiB up and down | streamed; resident growth < 32 MiB | streaming.growth_limit_mib
 forward-events | S | server-sent events | each event passes before the next is sent
 forward-set-cookie | S | several Set-Cookie | each passes, in order
-forward-headers | S | repeated, empty and 8-bit header values, both ways | kept, in order
+forward-headers | S | repeated, empty and 8-bit header values, both ways | kept, in order, joined or not
 forward-statuses | S | 201, 204, 301, 302, 304, 307, 404, 418, 429, 500, 503 | passed on as they are, redirects not followed
 forward-gzip | S | a gzip body | its bytes and its Content-Encoding untouched
 forward-head | S | HEAD | no body, the Content-Length of the GET
 forward-hop-by-hop | S | hop-by-hop headers, both ways | removed |  | RFC 9110 section 7.6.1
 forward-connection-named | S | headers named by Connection, both ways | removed |  | RFC 9110 section 7.6.1
 forward-forwarded-for | S | X-Forwarded-For and Forwarded | appended to | identity.forwarded_for | RFC 7239 section 4
-forward-via | S | any request | Via appended, both ways | identity.via | RFC 9110 section 7.6.3
+forward-via | S | any request | Via appended; on the answer kept, or appended to | identity.via | RFC 9110 section 7.6.3
 forward-max-forwards | S | OPTIONS with Max-Forwards 0, 1 and 12 | 0: answered by the proxy; else it goes on with less | identity.max_forwards | RFC 9110 section 7.6.2
 """,
 )

@@ -104,7 +104,7 @@ HEADERS = family(
     "",
     """
 header-spoofed | S | X-Forwarded-*, Forwarded and X-Real-IP from the client | replaced, or followed by what the proxy knows | identity.forwarded_for | RFC 7239 section 8.1
-header-request-id | S | a request id that is no identifier | replaced, the same for client and upstream | identity.request_id | CWE-117
+header-request-id | S | a request id that is no identifier | replaced, the same for client and upstream; or 400 | identity.request_id | CWE-117
 header-connection-trick | S | Connection names what the proxy answers for | not stripped; no nomination passed on | identity.forwarded_for identity.via | RFC 9110 section 7.6.1
 header-range | S | Range, If-Range, If-None-Match; 206, 304 | passed with their fields and bytes untouched |  | RFC 9110 section 14
 header-odd-target | S | broken escapes, 8-bit bytes, other oddities in the target | the same bytes upstream, or 400 |  | RFC 3986 section 2

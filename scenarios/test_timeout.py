@@ -43,14 +43,16 @@ def test_a_trickled_head_does_not_move_the_deadline(rig: Rig, expect: Expect) ->
 @pytest.mark.error_path("timeout-body-stall")
 @pytest.mark.parametrize("stall", ["silence", "one byte each second"])
 @pytest.mark.lasts(30)
-def test_a_body_that_stalls_is_visibly_broken_at_the_deadline(rig: Rig, expect: Expect, stall: str) -> None:
-    """Headers and half a body, then silence or a trickle: the client sees a broken body at the deadline, no hang."""
+def test_a_body_that_stalls_is_no_whole_answer_at_the_deadline(rig: Rig, expect: Expect, stall: str) -> None:
+    """Headers and half a body, then silence or a trickle: a broken body at the deadline, or, unsent yet, the 504."""
     behaviour: Behaviour = stall_mid_body() if stall == "silence" else trickle_body(rig.clock.wall(1))
     with rig.broken(Route(behaviour)):
         exchange = rig.get("/items")
 
-    expect.equal("status", 200, exchange.status)
-    expect.broken_body(exchange)
+    if exchange.status == 200:
+        expect.broken_body(exchange)
+    else:  # who reads an answer to its end before passing it on can still tell what happened
+        expect.failed(exchange, "timeout")
     expect.took(exchange, rig.deadline_s, rig.deadline_s + 1)
     expect.tries(exchange, 1)
 

@@ -77,7 +77,7 @@ TIMEOUT = family(
     """
 timeout-silent | G | accepted, request read, no answer | 504, not before 30 s, not after 31 s | errors.timeout
 timeout-trickle | G | one header byte each second | 504 at 30 s | errors.timeout
-timeout-body-stall | S | headers and half a body, then silence | a visibly broken body by the deadline |  | RFC 9112 section 8
+timeout-body-stall | S | headers and half a body, then silence | a visibly broken body, or 504, at the deadline |  | RFC 9112 section 8
 timeout-connect | G | SYN never answered (full backlog) | 504 by the deadline, not a hang
 timeout-setting | G | REQUEST_TIMEOUT=10000 | 504 at 10 s | errors.timeout
 timeout-write | W | POST, silence after commit | 504, 1 attempt, executed once | errors.timeout

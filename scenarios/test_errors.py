@@ -36,11 +36,14 @@ def test_a_refused_connection_says_how_to_start_the_backend(rig: Rig, expect: Ex
         exchange = rig.get("/items")
 
     details = expect.error(exchange, "refused")
-    expect.contains("apiUrl", details.get("apiUrl"), rig.upstream_address)
-    expect.contains("suggestion", str(details.get("suggestion")).lower(), "start")
+    if expect.promised("refused", "apiUrl"):
+        expect.contains("apiUrl", details.get("apiUrl"), rig.upstream_address)
+    if expect.promised("refused", "suggestion"):
+        expect.contains("suggestion", str(details.get("suggestion")).lower(), "start")
     expect.retries_told("refused", details, rig.retries.max)
-    expect.duration(details, exchange, at_least_s=sum(rig.retries.waits_s))
-    expect.header_present(exchange, "retry-after")
+    if expect.promised("refused", "duration"):
+        expect.duration(details, exchange, at_least_s=sum(rig.retries.waits_s))
+    expect.backoff(exchange)
 
 
 @pytest.mark.error_path("error-timeout")
@@ -51,8 +54,10 @@ def test_a_timeout_says_how_long_was_waited(rig: Rig, expect: Expect) -> None:
         exchange = rig.get("/items")
 
     details = expect.error(exchange, "timeout")
-    expect.equal("timeout in ms", rig.milliseconds(rig.deadline_s), details.get("timeout"))
-    expect.duration(details, exchange, at_least_s=rig.deadline_s)
+    if expect.promised("timeout", "timeout"):
+        expect.equal("timeout in ms", rig.milliseconds(rig.deadline_s), details.get("timeout"))
+    if expect.promised("timeout", "duration"):
+        expect.duration(details, exchange, at_least_s=rig.deadline_s)
 
 
 @pytest.mark.error_path("error-unavailable")
@@ -66,9 +71,11 @@ def test_an_unavailable_backend_is_told_from_a_failed_request(rig: Rig, expect: 
         exchange = rig.get("/items")
 
     details = expect.error(exchange, "unavailable")
-    expect.equal("healthCheckFailed", True, details.get("healthCheckFailed"))
-    expect.that(bool(details.get("suggestion")), "a suggestion", repr(details.get("suggestion")))
-    expect.header_present(exchange, "retry-after")
+    if expect.promised("unavailable", "healthCheckFailed"):
+        expect.equal("healthCheckFailed", True, details.get("healthCheckFailed"))
+    if expect.promised("unavailable", "suggestion"):
+        expect.that(bool(details.get("suggestion")), "a suggestion", repr(details.get("suggestion")))
+    expect.backoff(exchange)
 
 
 CAUSES = [
@@ -91,7 +98,7 @@ def test_every_other_failure_names_its_cause(
         exchange = rig.post("/items", content=b"{}")
 
     details = expect.error(exchange, "failed")
-    expect.begins("errorCode", codes, details.get("errorCode"))
+    expect.code_told("failed", details, codes)
     expect.tries(exchange, 1)
 
 
@@ -106,9 +113,9 @@ def test_an_upstream_name_that_does_not_resolve_is_named(rig: Rig, expect: Expec
     exchange = rig.get(path)
 
     details = expect.error(exchange, "failed", types=("dns_error",))
-    expect.begins("errorCode", ("ENOTFOUND", "EAI_AGAIN"), details.get("errorCode"))
+    expect.code_told("failed", details, ("ENOTFOUND", "EAI_AGAIN"))
     expect.one_of("RFC 9209's type", (None, "dns_error"), expect.proxy_status(exchange))
-    expect.that("Errno" not in str(exchange.json()["message"]), "no words of the resolver", exchange.text)
+    expect.that("Errno" not in str(exchange.json().get("message")), "no words of the resolver", exchange.text)
 
 
 @pytest.mark.error_path("error-other")
@@ -121,7 +128,7 @@ def test_an_upstream_that_speaks_no_tls_is_named(rig: Rig, expect: Expect) -> No
         exchange = rig.get(path)
 
     details = expect.error(exchange, "failed", types=("tls_protocol_error", "tls_alert_received"))
-    expect.begins("errorCode", ("EPROTO", "ETLS", "ERR_SSL", "ERR_TLS"), details.get("errorCode"))
+    expect.code_told("failed", details, ("EPROTO", "ETLS", "ERR_SSL", "ERR_TLS"))
 
 
 @pytest.mark.error_path("error-development")
@@ -139,12 +146,13 @@ def test_development_shows_the_cause(rig: Rig, expect: Expect) -> None:
 @pytest.mark.parametrize("failure", FAILURES)
 def test_production_tells_nothing_of_the_inside(rig: Rig, expect: Expect, failure: Failure) -> None:
     """In production no error carries a stack, a path, the upstream's address or a secret, in body or headers."""
-    rig = rig.variant(environment="production")
+    promise, rig = rig.error(failure.kind), rig.variant(environment="production")
 
     exchange = fail(rig, failure, headers={"Authorization": "Bearer tell-nobody", "Cookie": "session=tell-nobody"})
 
     expect.failed_as(exchange, failure.kind, types=failure.types)
-    expect.equal("error", rig.contract.errors[failure.kind].error, exchange.json()["error"])
+    if promise.error is not None:
+        expect.equal("error", promise.error, exchange.json().get("error"))
     production = rig.contract.production
     for name in production.hidden if production else ():
         expect.that(name not in exchange.json().get("details", {}), f"no {name}", f"details {exchange.text}")
@@ -164,7 +172,7 @@ def test_every_error_has_the_same_shape(rig: Rig, expect: Expect, failure: Failu
     expect.error(exchange, failure.kind, types=failure.types)
     expect.schema(exchange)
     expect.header(exchange, "access-control-allow-origin", rig.allowed_origin)
-    expect.header_present(exchange, "x-request-id")
+    expect.header_present(exchange, rig.identity.request_id or "")
 
 
 @pytest.mark.error_path("error-proxy-status")

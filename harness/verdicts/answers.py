@@ -161,6 +161,16 @@ class Answers(Claims):
         if self.promised(kind, "retries"):
             self.equal("retries", count, details.get("retries"))
 
+    def code_told(self, kind: ErrorKind, details: Mapping[str, Any], starts: tuple[str, ...]) -> None:
+        """The error's ``details.errorCode`` begins with one of ``starts``, where that detail is promised."""
+        if self.promised(kind, "errorCode"):
+            self.begins("errorCode", starts, details.get("errorCode"))
+
+    def backoff(self, exchange: Exchange) -> None:
+        """The answer says when to come back, where the contract promises that."""
+        if self._rig.contract.promises("health.backoff"):
+            self.header_present(exchange, "retry-after")
+
     def schema(self, exchange: Exchange) -> None:
         """The body is JSON of the one schema every error has."""
         self.equal("content type", "application/json", (exchange.headers.get("content-type") or "").partition(";")[0])

@@ -105,6 +105,9 @@ BROKEN: list[tuple[str, Callable[[Expect], object]]] = [
     ("no duration", lambda e: e.duration({}, _exchange(), at_least_s=0)),
     ("another count of retries", lambda e: e.retries_told("refused", {"retries": 2}, 3)),
     ("no count of retries", lambda e: e.retries_told("refused", {}, 3)),
+    ("a code of another cause", lambda e: e.code_told("failed", {"errorCode": "ECONNRESET"}, ("EPROTO", "HPE_"))),
+    ("no code", lambda e: e.code_told("failed", {}, ("EPROTO",))),
+    ("no word of when to come back", lambda e: e.backoff(_exchange(503))),
 ]
 
 KEPT: list[tuple[str, Callable[[Expect], object]]] = [
@@ -125,6 +128,8 @@ KEPT: list[tuple[str, Callable[[Expect], object]]] = [
     ("a token", lambda e: e.has_token(_exchange(headers=[("Vary", "accept, ORIGIN")]), "vary", "Origin")),
     ("a duration", lambda e: e.duration({"duration": 320}, _exchange(wall_s=0.35), at_least_s=6)),
     ("a count of retries", lambda e: e.retries_told("refused", {"retries": 3}, 3)),
+    ("a code", lambda e: e.code_told("failed", {"errorCode": "HPE_INVALID"}, ("EPROTO", "HPE_"))),
+    ("when to come back", lambda e: e.backoff(_exchange(503, headers=[("Retry-After", "1")]))),
 ]
 
 
@@ -273,7 +278,17 @@ def test_without_a_promise_a_failure_is_any_5xx(case: Case) -> None:
 
 
 def test_a_detail_that_is_not_promised_is_no_claim(expect: Expect, case: Case) -> None:
-    """A timeout's details have no count of retries in the guide."""
+    """A timeout's details have no count of retries in the guide, and no code."""
     expect.retries_told("timeout", {}, 3)
+    expect.code_told("timeout", {}, ("ETIMEDOUT",))
+
+    assert case.claims == []
+
+
+def test_a_time_to_come_back_that_is_not_promised_is_no_claim(case: Case) -> None:
+    """Retry-After belongs to the promise of a health check with backoff."""
+    rig: Any = SimpleNamespace(case=case, contract=load_contract({}, origin="test"), clock=Clock())
+
+    Expect(rig).backoff(_exchange(503))
 
     assert case.claims == []

@@ -120,3 +120,8 @@ class Promises:
         """A browser origin that may send credentials."""
         allowed = _promised(self.contract.cors, "cors").allowed
         return _promised(allowed[0] if allowed else None, "cors.allowed")
+
+    @property
+    def allow_credentials(self) -> str | None:
+        """What an allowed origin is told of credentials, in Access-Control-Allow-Credentials; None: nothing."""
+        return "true" if _promised(self.contract.cors, "cors").credentials else None

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from harness.errors import NotPromised
 from harness.faults import Fault
 from harness.faults.database import Full, ReadOnly, Restarted, SessionsEnded
 from harness.faults.link import AnswerReset, BlackHole, Latency, Refused
@@ -236,19 +237,32 @@ def test_a_fresh_database_says_how_to_mend_it(system: System, expect: Expect) ->
 
 
 BAD_SETTINGS = {
-    "PORT": "abc",
-    "NEXT_PUBLIC_API_URL": "not a url",
-    "NODE_ENV": "staging-ish",
-    "REQUEST_TIMEOUT": "-5",
-    "MAX_RETRIES": "many",
+    "port": "abc",
+    "upstream": "not a url",
+    "environment": "staging-ish",
+    "request_timeout": "-5",
+    "max_retries": "many",
 }
 
 
+def _variable(rig: Rig, setting: str) -> str:
+    """The environment variable that is this setting of the target, or has this placeholder."""
+    target = rig.target.file
+    if setting in target.settings:
+        return target.settings[setting].env
+    told = next((name for name, value in target.launch.env.items() if f"{{{setting}}}" in value), None)
+    if told is None:
+        raise NotPromised(f"{target.path} has no environment variable of {setting}, so it cannot be set")
+    return told
+
+
 @pytest.mark.error_path("bad-setting")
-@pytest.mark.parametrize("name", BAD_SETTINGS)
-def test_a_bad_setting_is_named_and_nothing_starts(rig: Rig, expect: Expect, name: str) -> None:
+@pytest.mark.parametrize("setting", BAD_SETTINGS)
+def test_a_bad_setting_is_named_and_nothing_starts(rig: Rig, expect: Expect, setting: str) -> None:
     """A setting that cannot be ends the start with exit code 2 and a message that names it."""
-    ended = rig.start_with({name: BAD_SETTINGS[name]})
+    name = _variable(rig, setting)
+
+    ended = rig.start_with({name: BAD_SETTINGS[setting]})
 
     expect.equal("exit code", rig.process.bad_setting_exit, ended.code)
     expect.contains("message", ended.output, name)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from proxy_under_test import headers
 from proxy_under_test.cors import METHODS, Cors, Header
@@ -114,6 +117,19 @@ def preflight_passed_on() -> None:
         await call(self, scope, *rest)
 
 
+@mutant("cors-preflight")
+def preflight_looks_for_the_backend() -> None:
+    """A preflight is answered here, after a look at whether the backend still accepts connections."""
+
+    @around(Door, "_preflight")
+    async def _(preflight: Change, self: Door, *args: Any) -> None:
+        upstream = urlsplit(self._forwarder.parts.upstream_url)
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection(upstream.hostname, upstream.port)
+            writer.close()
+        await preflight(self, *args)
+
+
 @mutant("cors-preflight-bounds")
 def preflights_allow_any_origin() -> None:
     """Preflights have a handler of their own, which looks at the method that is asked for and not at the origin."""
@@ -133,3 +149,9 @@ def preflights_allow_any_origin() -> None:
 def backends_cors_passed_on() -> None:
     """The backend's own CORS headers pass, and the browser sees two."""
     replace(headers, "RESPONSE_DROPPED", headers.RESPONSE_DROPPED - {ALLOW, CREDENTIALS[0]})
+
+
+@mutant("cors-vary")
+def backends_credentials_passed_on() -> None:
+    """Of the backend's CORS headers only Allow-Origin is dropped, and Allow-Credentials is "true, true"."""
+    replace(headers, "RESPONSE_DROPPED", headers.RESPONSE_DROPPED - {CREDENTIALS[0]})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import socket
 from types import FrameType
 from typing import Any
 
 import proxy_under_test.__main__ as program
+from proxy_under_test.logs import JsonLogger
 from proxy_under_test.server import life
 from proxy_under_test.server.run import ProxyServer
 from proxy_under_test.settings import BadSettings, Settings
@@ -58,6 +60,16 @@ def bad_settings_ends_with_1() -> None:
 def silent_start() -> None:
     """The start says nothing; where it listens and forwards must be guessed."""
     replace(life, "_banner", lambda *_: None)
+
+
+@mutant("startup-banner")
+def banner_without_the_backend() -> None:
+    """The start says where it listens; where it forwards is told by the log of requests, once somebody asks."""
+
+    def banner(_: Settings, listener: socket.socket, log: JsonLogger) -> None:
+        log.info("listening", port=listener.getsockname()[1])
+
+    replace(life, "_banner", banner)
 
 
 @mutant("stop-finishes")

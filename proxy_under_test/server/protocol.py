@@ -23,6 +23,7 @@ from proxy_under_test.door import HEAD_BYTES, TARGET, Door
 from proxy_under_test.frontdoor import Limits
 from proxy_under_test.reply import FUSED, LEFT
 from proxy_under_test.server.cycle import App, Cycle
+from proxy_under_test.server.declined import parser_of_chunks
 from proxy_under_test.server.flow import Flow
 
 # Line ends, method and version come on top of what the limits count.
@@ -32,8 +33,6 @@ HEAD_ALLOWANCE = 1_024
 QUEUED = 32
 
 LINGER_S = 1.0  # in which a client that still sends can read its response
-
-_CHUNKED_HEAD = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 _EXTENSIONS: dict[str, dict[str, object]] = {FUSED: {}}
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
@@ -176,7 +175,8 @@ class ClientProtocol(HttpToolsProtocol):
         cycle.keep_alive = False
         found = dict(cycle.scope["headers"])
         if b"transfer-encoding" in found:
-            self._read_by_chunks(rest)
+            self.parser = parser_of_chunks(self.on_body, self._end_of_chunks)
+            self.data_received(rest)
             return
         length = found.get(b"content-length", b"0")
         if not length.isdigit():
@@ -185,11 +185,9 @@ class ClientProtocol(HttpToolsProtocol):
         self._left_of_declined = int(length)
         self._read_by_length(rest)
 
-    def _read_by_chunks(self, data: bytes) -> None:
-        """Go on with a parser that begins at the body; what is not "chunked" alone the door has refused."""
-        self.parser = httptools.HttpRequestParser(_Chunks(self))
-        self.parser.feed_data(_CHUNKED_HEAD)
-        self.data_received(data)
+    def _end_of_chunks(self) -> None:
+        self.on_message_complete()
+        self._deaf = True
 
     def _read_by_length(self, data: bytes) -> None:
         body = data[: self._left_of_declined]
@@ -251,10 +249,6 @@ class ClientProtocol(HttpToolsProtocol):
             self._flow.close()
         else:
             self.cycle.keep_alive = False
-
-    def read_no_more(self) -> None:
-        """Take whatever comes now for no request."""
-        self._deaf = True
 
     def _end(self) -> None:
         """The last response is out: close so that the client can read it."""
@@ -395,19 +389,6 @@ class ClientProtocol(HttpToolsProtocol):
         cycle.disconnected = True
         self._running = None
         return True
-
-
-class _Chunks:
-    """The callbacks of a parser that reads nothing but the body of a request whose head another one has read."""
-
-    def __init__(self, protocol: ClientProtocol) -> None:
-        self._protocol = protocol
-        self.on_body = protocol.on_body
-
-    def on_message_complete(self) -> None:
-        """The body is complete, and with it all that is read of this connection."""
-        self._protocol.on_message_complete()
-        self._protocol.read_no_more()
 
 
 def configured(door: Door, limits: Limits, header_timeout_s: float) -> type[ClientProtocol]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import itertools
-import re
 from collections.abc import Iterable
 
 import pytest
@@ -16,6 +15,7 @@ from harness.traffic.pattern import pattern_sha256
 from harness.traffic.replies import big, ok, stream
 from harness.verdicts.aftermath import NEXT
 from harness.verdicts.expect import Expect
+from scenarios.forwarded import forwarded_for
 
 MIB = 1 << 20
 LARGE = 100 * MIB
@@ -27,21 +27,11 @@ HOP_BY_HOP = {
     "Upgrade": "h2c",
     "Proxy-Authorization": "Basic c2VjcmV0",
 }
-PARAMETER = re.compile(
-    r'([^\s=;,]+)=("(?:[^"\\]|\\.)*"|[^\s;,"]*)'
-)  # of Forwarded: a name, and a token or a quoted text
 
 
 def members(values: Iterable[str]) -> list[str]:
     """The members of a list field: its lines may be joined on the way, in order (RFC 9110 section 5.3)."""
     return [member.strip() for value in values for member in value.split(",")]
-
-
-def forwarded_for(values: Iterable[str]) -> list[str]:
-    """The nodes that Forwarded names as clients; they may be quoted and have a port (RFC 7239 sections 4 and 6)."""
-    named = PARAMETER.findall(", ".join(values))
-    nodes = [re.sub(r"\\(.)", r"\1", value.strip('"')) for name, value in named if name.lower() == "for"]
-    return [re.sub(r"(?<=[\d\]]):[\w.-]+$", "", node) for node in nodes]
 
 
 @pytest.mark.error_path("forward-query")

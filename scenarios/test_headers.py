@@ -8,6 +8,7 @@ from harness.faults.origin import Route
 from harness.rig import Rig
 from harness.traffic.replies import ok
 from harness.verdicts.expect import Expect
+from scenarios.forwarded import forwarded_for
 
 ODD_TARGETS = [
     "/%7euser%2f",
@@ -39,6 +40,17 @@ def test_a_client_cannot_say_who_it_is(rig: Rig, expect: Expect) -> None:
     for name, spoofed in {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}.items():
         last = ", ".join(rig.fields_upstream(exchange, name)).rpartition(",")[2].strip()
         expect.that(last != spoofed, f"{name} not believed", f"{name} {last}")
+
+
+@pytest.mark.error_path("header-spoofed")
+def test_a_client_cannot_swallow_what_the_proxy_says(rig: Rig, expect: Expect) -> None:
+    """A quotation mark that the client leaves open makes nothing that the proxy adds a part of what it claims."""
+    exchange = rig.get("/items", headers={"Forwarded": f'for={SPOOFED};by="'})
+
+    expect.one_of("status", (200, 400), exchange.status)
+    told = rig.fields_upstream(exchange, "Forwarded") if exchange.status == 200 else []
+    clients = forwarded_for(told)
+    expect.that(not told or clients[-1:] == [CLIENT], f"{CLIENT} or nothing last in Forwarded", f"Forwarded {told}")
 
 
 @pytest.mark.error_path("header-request-id")

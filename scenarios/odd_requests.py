@@ -158,6 +158,7 @@ CHUNKS = [
     _chunks("CR in an extension", b"4;a=\rb\r\nbody\r\n0\r\n\r\n", may_pass=True),
     _chunks("an extension", b"4;a=b\r\nbody\r\n0\r\n\r\n", may_pass=True),
     _chunks("space after size", b"4 \r\nbody\r\n0\r\n\r\n", may_pass=True),
+    _chunks("a trailer that closes", b"4\r\nbody\r\n0\r\nConnection: close\r\n\r\n", may_pass=True),
     _chunks("trailers", b"4\r\nbody\r\n0\r\nHost: hidden.example\r\nContent-Length: 9\r\n\r\n", may_pass=True),
 ]
 

@@ -115,6 +115,18 @@ def test_a_refusal_at_the_door_can_be_read_by_the_page_that_asked(rig: Rig, expe
 
 
 @pytest.mark.error_path("cors-on-error")
+def test_the_refusal_of_a_body_can_be_read_by_the_page_that_sent_it(rig: Rig, expect: Expect) -> None:
+    """A body that turns out to be no HTTP when its request is on its way is refused with the CORS headers, too."""
+    head = rig.head("POST", "/items", f"Origin: {rig.allowed_origin}", "Transfer-Encoding: chunked")
+
+    exchange = rig.provoke(head + b"2\r\nhi\r\n", b"no size\r\n\r\n", closed=True)
+
+    expect.answered(exchange, (400, 502))
+    fields = exchange.reply.headers if exchange.reply else Headers()
+    expect.equal("allowed origins", [rig.allowed_origin], fields.get_all("access-control-allow-origin"))
+
+
+@pytest.mark.error_path("cors-on-error")
 def test_an_error_can_be_read_by_the_page_that_asked(rig: Rig, expect: Expect) -> None:
     """An error carries the CORS headers too, so that the page can read what went wrong."""
     with rig.broken(Route(reset())):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from contextlib import ExitStack
 
 import pytest
@@ -18,12 +20,16 @@ from harness.verdicts.expect import Expect
 @pytest.mark.error_path("port-in-use")
 def test_a_proxy_whose_port_is_taken_says_so(rig: Rig, expect: Expect) -> None:
     """A proxy whose port is taken ends within 2 s, and says which port, who holds it, how to take another."""
+    setting = _variable(rig, "port")
+
     ended = rig.start_on_a_taken_port()
 
     expect.that(ended.code != 0, "an exit code other than 0", f"exit code {ended.code}")
     expect.ended_within(ended, rig.process.port_in_use_within_s or 0)
-    for part in (str(ended.port), "lsof", "PORT="):
+    for part in (str(ended.port), setting):
         expect.contains("message", ended.output, part)
+    told = re.search(rf"\b(lsof|ss|fuser|netstat|{os.getpid()})\b", ended.output)  # it is we who hold it
+    expect.that(bool(told), "its holder, or how to find it", ended.output[-200:])
 
 
 @pytest.mark.error_path("port-in-use")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -167,6 +168,12 @@ def real_ip_believed() -> None:
             return [*(field for field in write(fields, *args) if not told or field[0] != b"x-real-ip"), *told]
 
         made.forward_request = believing
+
+
+@mutant("header-spoofed")
+def forwarded_appended_to_unread() -> None:
+    """Whatever the client says in Forwarded is appended to, also where it leaves a quotation mark open."""
+    replace(headers, "_FORWARDED", re.compile(rb".*"))
 
 
 @mutant("header-connection-trick")

@@ -17,7 +17,7 @@ from tests.mutants.mutant import mutant
 from tests.mutants.seams import Change, answering, around, error_bodies, error_details, parts
 
 
-@mutant("error-refused retry-exhausted overload-killed")
+@mutant("error-refused retry-exhausted")
 def refused_answered_500() -> None:
     """The exception of a refused connection is not caught where it should be, and becomes a 500."""
     answering(Cause.REFUSED, status=500)
@@ -118,7 +118,7 @@ def no_proxy_status() -> None:
     answering(proxy_error="")
 
 
-@mutant("error-proxy-status")
+@mutant("error-proxy-status overload-killed")
 def one_proxy_status_for_all() -> None:
     """Every failure has the same Proxy-Status type."""
     answering(proxy_error="proxy_internal_error")

@@ -125,3 +125,16 @@ def mended_request_kept_for_the_next() -> None:
             asked[self].append(scope[TARGET])
             scope[TARGET] = asked[self][0]
         return scope
+
+
+@mutant("smuggle-own-answers")
+def closing_trailer_unnoticed() -> None:
+    """Connection: close in a trailer shuts the parser unnoticed, and the next request is never answered."""
+
+    @around(ClientProtocol, "on_message_complete")
+    def _(complete: Change, self: ClientProtocol) -> None:
+        cycle = self._current
+        kept = cycle is not None and cycle.keep_alive
+        complete(self)
+        if cycle is not None:
+            cycle.keep_alive = kept

@@ -130,9 +130,9 @@ def pytest_sessionstart(session: pytest.Session) -> Generator[None, None, None]:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_unconfigure(config: pytest.Config) -> None:
     """Spare the end of a run the searches for cycles of pytest and Python: a second of each worker's core."""
-    if RUN in session.config.stash or hasattr(session.config, "workerinput"):
+    if RUN in config.stash or hasattr(config, "workerinput"):
         gc.freeze()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -60,7 +59,6 @@ class Controller:
             self._write("the run was ended before this was finished")
             if self._nodes is not None:
                 self._nodes.EXIT_TIMEOUT = 0
-            gc.freeze()  # pytest and Python search for cycles at the end, which takes longer than all else
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -81,11 +81,12 @@ class ClientProtocol(HttpToolsProtocol):
         if self._in_head:
             if not self._deaf and not self.transport.is_closing():
                 self._judge_partial_head()
-        elif self._head_bytes > self.limits.headers + HEAD_ALLOWANCE and self._is_in_body():
+        elif self._head_bytes > self.limits.headers + HEAD_ALLOWANCE and self._arriving():
             self.send_400_response("a trailer section, or the line of a chunk, that does not end")
 
-    def _is_in_body(self) -> bool:
-        return self._current is not None and self._current.more_body
+    def _arriving(self) -> Cycle | None:
+        """The request whose body is on its way."""
+        return self._current if self._current is not None and self._current.more_body else None
 
     def _got_on(self) -> None:
         self._head_bytes = 0
@@ -254,7 +255,7 @@ class ClientProtocol(HttpToolsProtocol):
         """The last response is out: close so that the client can read it."""
         self._deaf = True
         self.pipeline.clear()
-        if not self.flow.read_paused and not self._is_in_body():
+        if not self.flow.read_paused and not self._arriving():
             self._flow.close()
             return
         # Closing with bytes unread sends a reset, which may overtake the response (RFC 9112 section 9.6): say FIN,
@@ -354,19 +355,10 @@ class ClientProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
-        refusal = Refusal(cause, detail)
-        scope = {
-            "type": "http",
-            "method": "-",
-            "http_version": "1.1",
-            "client": self.client,
-            "headers": self.headers or [],
-            TARGET: getattr(self, "url", b"") or b"-",
-        }
-        if self._current is not None and self._current.more_body:
-            scope = self._current.scope
-            if not self._give_up(self._current, refusal):
-                return
+        refusal, arriving = Refusal(cause, detail), self._arriving()
+        if arriving is not None and not self._give_up(arriving, refusal):
+            return
+        scope = arriving.scope if arriving is not None else self._scope_of_part()
         cycle = Cycle(
             scope, self.transport, self.flow, self.loop, keep_alive=False, on_complete=self.on_response_complete
         )
@@ -376,6 +368,16 @@ class ClientProtocol(HttpToolsProtocol):
             await self.door.refuse(scope, send, refusal)
 
         self._begin(cycle, refuse)
+
+    def _scope_of_part(self) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "method": "-",
+            "http_version": "1.1",
+            "client": self.client,
+            "headers": self.headers or [],
+            TARGET: getattr(self, "url", b"") or b"-",
+        }
 
     def _give_up(self, cycle: Cycle, refusal: Refusal) -> bool:
         """Give up the request whose body was arriving; False where it answers for itself, or cannot any more."""

@@ -108,7 +108,7 @@ class Bytewise:
         with self.dial(within_s=2 * ANSWER_S) as connection:
             for count, head in enumerate((first, second), 1):
                 connection.send(head)
-                while connection.end == "open" and _whole(connection.exchange().replies(*methods)) < count:
+                while connection.end == "open" and len(_finished(connection.exchange().replies(*methods))) < count:
                     connection.read(at_least=len(connection.received) + 1)
                 if count == 1:
                     between()
@@ -140,8 +140,9 @@ class Bytewise:
             yield [stack.enter_context(self.dial(within_s=within_s)) for _ in range(count)]
 
 
-def _whole(replies: Sequence[RawReply]) -> int:
-    return sum(1 for reply in replies if reply.complete and reply.status >= 200)
+def _finished(replies: Sequence[RawReply]) -> list[RawReply]:
+    """The whole answers; interim ones are none."""
+    return [reply for reply in replies if reply.complete and reply.status >= 200]
 
 
 def answered(connection: RawConnection) -> int | None:
@@ -150,12 +151,9 @@ def answered(connection: RawConnection) -> int | None:
 
 
 def answers(connection: RawConnection, count: int = 1) -> list[RawReply]:
-    """Read until ``count`` whole answers are there, one that says that it is the last, or the end; those that came.
-
-    Interim ones do not count.
-    """
+    """Read until ``count`` whole answers are there, one that says it is the last, or the end; those that came."""
     while True:
-        came = [reply for reply in connection.exchange().replies() if reply.status >= 200 and reply.complete]
+        came = _finished(connection.exchange().replies())
         if len(came) >= count or (came and says_last(came[-1])) or connection.end != "open":
             return came
         connection.read(at_least=len(connection.received) + 1)

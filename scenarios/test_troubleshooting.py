@@ -14,6 +14,7 @@ from harness.faults.database import Full, ReadOnly, Restarted, SessionsEnded
 from harness.faults.link import AnswerReset, BlackHole, Latency, Refused
 from harness.rig import Rig
 from harness.system import BALANCE, System
+from harness.target import placeholders
 from harness.verdicts.expect import Expect
 
 
@@ -256,7 +257,7 @@ def _variable(rig: Rig, setting: str) -> str:
     target = rig.target.file
     if setting in target.settings:
         return target.settings[setting].env
-    told = next((name for name, value in target.launch.env.items() if f"{{{setting}}}" in value), None)
+    told = next((name for name, value in target.launch.env.items() if setting in placeholders.used([value])), None)
     if told is None:
         raise NotPromised(f"{target.path} has no environment variable of {setting}, so it cannot be set")
     return told
